@@ -13,8 +13,10 @@ from random import Random
 from mockai.core.vocabulary import package_data
 
 
-def filler(n: int, seed: int) -> str:
+def filler(n: int, seed: int, *, joined: bool = False) -> str:
     """`n` words, which are exactly `n` tokens of o200k_base and of cl100k_base; "" for 0.
+
+    `joined` text goes on after another one: it begins with a space.
 
     The same arguments give the same text, and a longer one begins with the shorter one of the same
     seed. Raises ValueError when `n` is negative.
@@ -25,7 +27,8 @@ def filler(n: int, seed: int) -> str:
         return ""
     openers, words = _words()
     rng = Random(seed)
-    return " ".join([rng.choice(openers), *rng.choices(words, k=n - 1)])
+    first = " " + rng.choice(words) if joined else rng.choice(openers)
+    return " ".join([first, *rng.choices(words, k=n - 1)])
 
 
 @cache

@@ -1,0 +1,71 @@
+"""The command line: thin, and slow modules are imported only by the command that needs them.
+
+Exit codes: 0 good, 1 a verdict or an invalid scenario, 2 usage or start-up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module, metadata
+
+from mockai.cli.options import OptionError
+
+_COMMANDS = {
+    "serve": "start a server and run it until it is stopped",
+    "health": "ask a running server whether it is up",
+    "demo": "watch a Stop button that does not stop, and one that does",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    try:
+        _refuse_namesake()
+        asked = _parser().parse_args(arguments)
+        command = import_module(f"mockai.cli.{asked.command}")
+        code: int = command.run(asked)
+    except Exception as error:
+        from mockai.core.errors import MockaiError  # noqa: PLC0415 - kept off the fast path
+
+        if not isinstance(error, MockaiError | OptionError):
+            raise
+        print(f"mockai: {error}", file=sys.stderr)
+        return 2
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mockai",
+        description="The fake OpenAI server that proves whether your cancel really cancels.",
+        epilog="Every option can also be set in the environment: --ready-file is MOCKAI_READY_FILE.",
+    )
+    parser.add_argument("--version", action="version", version=f"mockai {_version()}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, summary in _COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
+        import_module(f"mockai.cli.{name}").add_options(command)
+    return parser
+
+
+def _version() -> str:
+    try:
+        return metadata.version("mockai-server")
+    except metadata.PackageNotFoundError:
+        from mockai import __version__  # noqa: PLC0415 - run from a source tree
+
+        return __version__
+
+
+def _refuse_namesake() -> None:
+    """Another distribution, `mockai`, installs a package of the same name over ours."""
+    try:
+        metadata.distribution("mockai")
+    except metadata.PackageNotFoundError:
+        return
+    raise OptionError(
+        "the distribution 'mockai' (another project) is installed too and overwrites this "
+        "package: pip uninstall mockai mockai-server, then pip install mockai-server"
+    )

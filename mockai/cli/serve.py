@@ -1,0 +1,74 @@
+"""`mockai serve`: start a server, say where it is, and run it until SIGINT or SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from mockai.cli.options import add_option, add_switch, port, speed
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    add_option(parser, "--host", default="127.0.0.1", help="address to listen on")
+    add_option(parser, "--port", kind=port, default=8080, help="port to listen on; 0: a free one")
+    parser.add_argument(
+        "--scenarios",
+        nargs="*",
+        type=Path,
+        metavar="PATH",
+        default=_paths(os.environ.get("MOCKAI_SCENARIOS", "")),
+        help="scenario files, or folders of them [MOCKAI_SCENARIOS, separated by ':']",
+    )
+    add_switch(parser, "--strict-match", help="no default scenario: a miss is 404")
+    add_option(
+        parser, "--speed", kind=speed, default=1.0, help="scales ttft, rate and pauses of scenarios"
+    )
+    add_option(parser, "--seed", kind=int, help="seed of every scenario, in place of its own")
+    add_option(
+        parser,
+        "--ready-file",
+        kind=Path,
+        help="file to write the URL to once requests are accepted",
+    )
+
+
+def run(asked: argparse.Namespace) -> int:
+    """Serve until told to stop."""
+    import asyncio  # noqa: PLC0415 - `mockai --help` stays fast
+
+    asyncio.run(_serve(asked))
+    return 0
+
+
+async def _serve(asked: argparse.Namespace) -> None:
+    import asyncio  # noqa: PLC0415
+    import signal  # noqa: PLC0415
+
+    from mockai.core.loading import read_scenarios  # noqa: PLC0415
+    from mockai.http.server import serve  # noqa: PLC0415
+    from mockai.http.state import ServerOptions  # noqa: PLC0415
+
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    options = ServerOptions(
+        host=asked.host,
+        port=asked.port,
+        scenarios=tuple(read_scenarios(asked.scenarios)),
+        strict_match=asked.strict_match,
+        speed=asked.speed,
+        seed=asked.seed,
+    )
+
+    def ready(url: str) -> None:
+        print(f"mockai ready {url}/v1", flush=True)
+        if asked.ready_file is not None:
+            asked.ready_file.write_text(f"{url}/v1\n", encoding="utf-8")
+
+    await serve(options, ready, stop)
+
+
+def _paths(text: str) -> list[Path]:
+    return [Path(part) for part in text.split(os.pathsep) if part]

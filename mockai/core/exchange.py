@@ -1,0 +1,244 @@
+"""The facts of one request, from receipt to end, as immutable nouns.
+
+An `Exchange` is what every check, bill, timeline and report is computed from. It knows no
+socket and no clock: stamps are nanoseconds of a monotonic clock, and what people read are
+seconds since the request was received.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from mockai.core.reply import Reply
+
+Outcome = Literal["open", "completed", "cancelled", "failed"]
+Cause = Literal["refused", "scripted", "shutdown", "internal"]
+How = Literal["fin", "reset", "timeout", "lost", "h2_rst_stream", "h2_goaway", "api_cancel"]
+Phase = Literal[
+    "receiving", "before_headers", "before_first_token", "streaming", "after_last_token", "done"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """What the client asked. Header values are kept by allowlist, others are `None`."""
+
+    method: str = "POST"
+    path: str = ""
+    endpoint: str | None = None
+    model: str | None = None
+    stream: bool = False
+    headers: Mapping[str, str | None] = field(default_factory=dict)
+    key_id: str | None = None
+    tag: str | None = None
+    traceparent: str | None = None
+    body: bytes = b""
+    body_truncated: bool = False
+    peer: str | None = None
+    http_version: str = "1.1"
+    sdk_retry_count: int | None = None
+    session_via: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form; a body that is not JSON is shown as text."""
+        shown = {f.name: getattr(self, f.name) for f in fields(self)}
+        shown["headers"] = dict(self.headers)
+        shown["body"] = _shown_body(self.body)
+        return shown
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """How and when the client left: `at_s` since receipt, `token` written by then."""
+
+    how: How
+    errno: int | None
+    at_s: float
+    token: int
+    while_held: str | None = None
+    since_mark_s: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MarkSeen:
+    """A mark that was set while the exchange was open, and how far the exchange was."""
+
+    name: str
+    seq: int
+    at_s: float
+    token: int
+    generated: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """One stay at a gate. `for_s` is `None` while it lasts."""
+
+    name: str
+    token: int
+    at_s: float
+    for_s: float | None = None
+    timed_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Tokens: `written` were taken by the kernel; `exact` says whether that equals delivery."""
+
+    prompt: int = 0
+    planned: int = 0
+    generated: int = 0
+    written: int = 0
+    exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Bytes on the way to the client; `None` where this platform or release cannot tell."""
+
+    written_bytes: int = 0
+    acked_bytes: int | None = None
+    unsent_bytes: int | None = None
+    stalled_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaceError:
+    """Lateness of writes against the shifted timeline, in milliseconds."""
+
+    p50: float
+    p99: float
+    max: float
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Instants in seconds since receipt; `received_at` is UTC wall time."""
+
+    received_at: str = ""
+    headers_s: float | None = None
+    first_token_s: float | None = None
+    last_write_s: float | None = None
+    ended_s: float | None = None
+    pace_error_ms: PaceError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When tokens were due: the reply's columns (shared, not copied) and how they shifted.
+
+    `shifts` are (frame, ns) pairs: from that frame on, the timeline is this much later in all.
+    """
+
+    reply: Reply
+    start_s: float
+    shifts: tuple[tuple[int, int], ...] = ()
+
+    def token_at_s(self, token: int) -> float:
+        """Return when the frame that completes `token` was due, in seconds since receipt."""
+        frame = self.reply.frame_of(token)
+        moved = [by_ns for start, by_ns in self.shifts if start <= frame]
+        return self.start_s + (self.reply.due_ns[frame] + (moved[-1] if moved else 0)) / 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Which connection carried the request, and the how-manieth request on it this was."""
+
+    id: str = ""
+    nth_request: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What an exchange costs under its policy. `cost_usd` is `None` without a known price."""
+
+    policy: str
+    prompt_tokens: int
+    completion_tokens: int
+    wasted_tokens: int
+    cost_usd: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """An immutable snapshot of one request and its fate."""
+
+    id: str
+    seq: int
+    session: str
+    generation: int
+    received_ns: int
+    request: RequestFacts
+    scenario: str | None = None
+    seed: int | None = None
+    ordinal: int | None = None
+    request_id: str = ""
+    completion_id: str | None = None
+    status: int | None = None
+    outcome: Outcome = "open"
+    cause: Cause | None = None
+    error: str | None = None
+    phase: Phase = "receiving"
+    disconnect: Disconnect | None = None
+    marks: tuple[MarkSeen, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    tokens: Tokens = Tokens()
+    paced: bool = False
+    delivery: Delivery = Delivery()
+    timing: Timing = Timing()
+    connection: Connection = Connection()
+    retry_of: str | None = None
+    bill: Bill | None = None
+    schedule: Schedule | None = None
+
+    @property
+    def ended(self) -> bool:
+        """True once the outcome is final."""
+        return self.outcome != "open"
+
+    def token_at_s(self, token: int) -> float | None:
+        """Return when `token` tokens had been written, in seconds; `None` if they were not."""
+        if self.schedule is None or self.tokens.written < token:
+            return None
+        return self.schedule.token_at_s(token)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form of the control API (times rounded to microseconds)."""
+        return {
+            f.name: _shown(getattr(self, f.name)) for f in fields(self) if f.name not in _INTERNAL
+        }
+
+
+_INTERNAL = {"received_ns", "schedule"}
+
+
+def utc_text(seconds: float) -> str:
+    """Return ISO 8601 UTC with milliseconds for a Unix time in seconds."""
+    stamp = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return stamp.replace("+00:00", "Z")
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, RequestFacts):
+        return value.to_json()
+    if is_dataclass(value):
+        return {f.name: _shown(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, tuple):
+        return [_shown(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _shown(item) for key, item in value.items()}
+    return round(value, 6) if isinstance(value, float) else value
+
+
+def _shown_body(body: bytes) -> Any:
+    if not body:
+        return None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return body.decode("utf-8", "replace")

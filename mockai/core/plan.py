@@ -1,0 +1,156 @@
+"""A Plan is a reply compiled for one request; a Playback is a plan being played.
+
+A playback is told the time and says which frames are due. It has no clock and no socket. Its
+timeline is absolute: holds and backpressure shift what is left of it by their length, lateness
+of the caller does not, so a late tick catches up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from mockai.core.reply import HoldPoint, Reply
+
+
+class Frames(Protocol):
+    """What a dialect makes of a reply for one request."""
+
+    def frame(self, index: int) -> bytes:
+        """Render frame `index` of a stream (1 to the last), when it is due."""
+
+    def body(self) -> bytes:
+        """Render the whole answer of a request that did not ask for a stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A reply, its frames, and whether they go out one by one or as one body at the end."""
+
+    reply: Reply
+    frames: Frames
+    stream: bool
+    prompt_tokens: int
+    completion_id: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Playback:
+    """Where one play of a plan stands. All times are nanoseconds of one monotonic clock.
+
+    `position` is the next frame to leave. While `held` is set nothing is due but the time-out.
+    """
+
+    __slots__ = (
+        "_by_frame",
+        "_holds",
+        "_next_hold",
+        "held",
+        "position",
+        "reply",
+        "shifts",
+        "start_ns",
+    )
+
+    def __init__(self, reply: Reply, start_ns: int, *, by_frame: bool = True) -> None:
+        self.reply = reply
+        self.start_ns = start_ns
+        self._by_frame = by_frame
+        self.position = 0
+        self.held: HoldPoint | None = None
+        self.shifts: list[tuple[int, int]] = []
+        """(frame, ns): from this frame on, the timeline is this much later in all."""
+        self._holds = list(reply.holds)
+        self._next_hold = 0
+
+    @property
+    def shift_ns(self) -> int:
+        """How much later than planned the rest of the timeline is."""
+        return self.shifts[-1][1] if self.shifts else 0
+
+    @property
+    def ended(self) -> bool:
+        """True when every frame has been handed over."""
+        return self.position >= len(self.reply)
+
+    @property
+    def token(self) -> int:
+        """Tokens of the frames handed over so far."""
+        return self.reply.tokens[self.position - 1] if self.position else 0
+
+    def next_ns(self) -> int | None:
+        """Return the instant of the next event; `None` while held and at the end.
+
+        An answer in one body has no event between its holds and its end. The time-out of a hold
+        is an event of its holder, who knows when it began.
+        """
+        if self.held is not None or self.ended:
+            return None
+        hold = self._hold_here() if self._by_frame else self._upcoming()
+        next_frame = self.position if self._by_frame else len(self.reply) - 1
+        due = hold.due_ns if hold else self.reply.due_ns[next_frame]
+        return self.start_ns + self.shift_ns + due
+
+    def ready(self, now_ns: int) -> int:
+        """Return the end (exclusive) of the frames that are due now, from `position` on."""
+        if self.held is not None:
+            return self.position
+        due, position = self.reply.due_ns, self.position
+        stop = self._stop()
+        limit = now_ns - self.start_ns - self.shift_ns
+        while position < stop and due[position] <= limit:
+            position += 1
+        return position
+
+    def move(self, position: int, now_ns: int) -> HoldPoint | None:
+        """Note that the frames before `position` are handed over; return the hold now reached."""
+        self.position = position
+        hold = self._hold_here()
+        if hold is not None and self.start_ns + self.shift_ns + hold.due_ns <= now_ns:
+            self.held = hold
+            return hold
+        return None
+
+    def held_since_ns(self) -> int:
+        """Return the instant on the timeline at which the present hold began."""
+        reached = self.held.due_ns if self.held else 0
+        return self.start_ns + self.shift_ns + reached
+
+    def release(self, now_ns: int, *, tokens: int | None = None) -> None:
+        """Go on from the present hold, if any; after `tokens` more, hold again at the same gate."""
+        held = self.held
+        if held is None:
+            return
+        self.shift(now_ns - self.held_since_ns())
+        self.held = None
+        self._next_hold += 1
+        if tokens is not None:
+            self._hold_again(held, tokens)
+
+    def shift(self, by_ns: int) -> None:
+        """Move the rest of the timeline by `by_ns` (a hold's or a stall's length)."""
+        if by_ns > 0:
+            self.shifts.append((self.position, self.shift_ns + by_ns))
+
+    def _hold_again(self, held: HoldPoint, tokens: int) -> None:
+        reply = self.reply
+        target = self.token + tokens
+        if target > reply.total:
+            return
+        last = reply.frame_of(target)
+        again = HoldPoint(
+            held.name, last + 1, reply.tokens[last], reply.due_ns[last], held.timeout_ns
+        )
+        later = self._holds[self._next_hold :]
+        self._holds[self._next_hold :] = sorted([again, *later], key=lambda point: point.frame)
+
+    def _hold_here(self) -> HoldPoint | None:
+        hold = self._upcoming()
+        return hold if hold is not None and hold.frame == self.position else None
+
+    def _upcoming(self) -> HoldPoint | None:
+        return self._holds[self._next_hold] if self._next_hold < len(self._holds) else None
+
+    def _stop(self) -> int:
+        hold = self._upcoming()
+        return hold.frame if hold is not None else len(self.reply)

@@ -1,0 +1,286 @@
+"""The mutable record of one running exchange; an `Exchange` is its immutable snapshot.
+
+Private to the event loop. Every method is told the time (monotonic nanoseconds). What is frozen
+at the first sign of leaving (tokens, bytes, phase) is frozen here.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field, replace
+
+from mockai.core.billing import bill
+from mockai.core.checks.base import MarkStamp
+from mockai.core.exchange import (
+    Cause,
+    Connection,
+    Delivery,
+    Disconnect,
+    Exchange,
+    Hold,
+    How,
+    MarkSeen,
+    Outcome,
+    PaceError,
+    Phase,
+    RequestFacts,
+    Schedule,
+    Timing,
+    Tokens,
+)
+from mockai.core.plan import Plan, Playback
+
+_SAMPLES = 512
+_HEAD_AND_BODY = 2  # frames of an answer in one body
+
+
+class Lateness:
+    """How late writes were: an even sample of at most 512, the count and the exact maximum."""
+
+    __slots__ = ("_count", "_samples", "_stride", "max_ns")
+
+    def __init__(self) -> None:
+        self._samples = array("q")
+        self._count = 0
+        self._stride = 1
+        self.max_ns = 0
+
+    def add(self, late_ns: int) -> None:
+        """Note one write."""
+        self.max_ns = max(self.max_ns, late_ns)
+        if self._count % self._stride == 0:
+            self._samples.append(late_ns)
+            if len(self._samples) >= _SAMPLES:
+                self._samples = self._samples[::2]
+                self._stride *= 2
+        self._count += 1
+
+    def error(self) -> PaceError | None:
+        """Return the pacing error in milliseconds; `None` without a paced write."""
+        if not self._samples:
+            return None
+        ranked = sorted(self._samples)
+        p50, p99 = (ranked[min(len(ranked) - 1, int(len(ranked) * q))] for q in (0.5, 0.99))
+        return PaceError(*(round(ns / 1e6, 3) for ns in (p50, p99, self.max_ns)))
+
+
+@dataclass(slots=True)
+class Progress:
+    """What the kernel has taken so far: whole frames and bytes."""
+
+    frames: int = 0
+    bytes: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Recorder:
+    """Facts as they come in; see `Exchange` for their meaning."""
+
+    id: str
+    seq: int
+    session: str
+    generation: int
+    received_ns: int
+    received_at: str
+    request: RequestFacts
+    connection: Connection = field(default_factory=Connection)
+    request_id: str = ""
+    scenario: str | None = None
+    seed: int | None = None
+    ordinal: int | None = None
+    status: int | None = None
+    error: str | None = None
+    plan: Plan | None = None
+    playback: Playback | None = None
+    progress: Progress = field(default_factory=Progress)
+    lateness: Lateness = field(default_factory=Lateness)
+    headers_ns: int | None = None
+    first_token_ns: int | None = None
+    last_write_ns: int | None = None
+    marks: list[MarkSeen] = field(default_factory=list)
+    holds: list[Hold] = field(default_factory=list)
+
+    # ── while it runs ────────────────────────────────────────────────────────────────────────
+
+    def play(self, plan: Plan, playback: Playback) -> None:
+        """Note what is being played from now on."""
+        self.plan, self.playback = plan, playback
+
+    def mark(self, stamp: MarkStamp) -> None:
+        """Note a mark, with the tokens written and generated at that instant."""
+        at_s = self._since(stamp.at_ns)
+        generated = self.generated(stamp.at_ns)
+        self.marks.append(MarkSeen(stamp.name, stamp.seq, at_s, self.written, generated))
+
+    def held(self, name: str, token: int, at_ns: int) -> None:
+        """Note that the stream now stands at a gate."""
+        self.holds.append(Hold(name, token, self._since(at_ns)))
+
+    def released(self, now_ns: int, *, timed_out: bool = False) -> None:
+        """Note that the newest hold is over."""
+        last = self.holds[-1]
+        for_s = self._since(now_ns) - last.at_s
+        self.holds[-1] = replace(last, for_s=for_s, timed_out=timed_out)
+
+    # ── the figures ──────────────────────────────────────────────────────────────────────────
+
+    @property
+    def written(self) -> int:
+        """Tokens whose frames the kernel took whole."""
+        if self.plan is None:
+            return 0
+        frames, reply = self.progress.frames, self.plan.reply
+        if not self.plan.stream:
+            return reply.total if frames >= _HEAD_AND_BODY else 0
+        return reply.tokens[min(frames, len(reply)) - 1] if frames else 0
+
+    def generated(self, now_ns: int) -> int:
+        """Tokens handed over (a stream), or reached by the timeline (an answer in one body)."""
+        if self.plan is None or self.playback is None:
+            return 0
+        if self.plan.stream:
+            return self.playback.token
+        ready = self.playback.ready(now_ns)
+        return self.plan.reply.tokens[ready - 1] if ready else 0
+
+    @property
+    def complete(self) -> bool:
+        """True when the last frame, whatever it is, reached the kernel."""
+        if self.plan is None:
+            return False
+        needed = len(self.plan.reply) if self.plan.stream else _HEAD_AND_BODY
+        return self.progress.frames >= needed
+
+    @property
+    def standing_at(self) -> str | None:
+        """The gate at which the exchange stands now."""
+        return self.holds[-1].name if self.holds and self.holds[-1].for_s is None else None
+
+    @property
+    def phase(self) -> Phase:
+        """How far the answer is, by what the kernel took."""
+        if self.plan is None:
+            return "receiving"
+        if self.complete:
+            return "done"
+        if self.progress.frames == 0:
+            return "before_headers"
+        if self.written == 0 and self.plan.reply.total:
+            return "before_first_token"
+        return "streaming" if self.written < self.plan.reply.total else "after_last_token"
+
+    # ── snapshots ────────────────────────────────────────────────────────────────────────────
+
+    def snapshot(self, now_ns: int) -> Exchange:
+        """Return the facts as they stand, with the outcome open."""
+        return self._exchange(now_ns, "open", phase=self.phase)
+
+    def complete_now(self, now_ns: int) -> Exchange:
+        """End as completed."""
+        return self._end(now_ns, "completed", phase="done")
+
+    def cancel(self, now_ns: int, how: How, errno: int | None) -> Exchange:
+        """End because the client left early."""
+        left = Disconnect(
+            how=how,
+            errno=errno,
+            at_s=self._since(now_ns),
+            token=self.written,
+            while_held=self.standing_at,
+            since_mark_s={mark.name: self._since(now_ns) - mark.at_s for mark in self.marks},
+        )
+        return self._end(now_ns, "cancelled", phase=self.phase, disconnect=left)
+
+    def fail(self, now_ns: int, cause: Cause, error: str | None = None) -> Exchange:
+        """End by our own doing."""
+        self.error = error
+        return self._end(now_ns, "failed", phase=self.phase, cause=cause)
+
+    def _end(
+        self,
+        now_ns: int,
+        outcome: Outcome,
+        *,
+        phase: Phase,
+        cause: Cause | None = None,
+        disconnect: Disconnect | None = None,
+    ) -> Exchange:
+        exchange = self._exchange(
+            now_ns, outcome, phase=phase, cause=cause, disconnect=disconnect, ended=True
+        )
+        return replace(exchange, bill=bill(exchange))
+
+    def _exchange(  # noqa: PLR0913 - the parts of an end
+        self,
+        now_ns: int,
+        outcome: Outcome,
+        *,
+        phase: Phase,
+        cause: Cause | None = None,
+        disconnect: Disconnect | None = None,
+        ended: bool = False,
+    ) -> Exchange:
+        plan, tokens = self.plan, self._tokens(now_ns)
+        if ended and self.standing_at is not None:
+            self.released(now_ns)
+        return Exchange(
+            id=self.id,
+            seq=self.seq,
+            session=self.session,
+            generation=self.generation,
+            received_ns=self.received_ns,
+            request=self.request,
+            scenario=self.scenario,
+            seed=self.seed,
+            ordinal=self.ordinal,
+            request_id=self.request_id,
+            completion_id=plan.completion_id if plan else None,
+            status=self.status,
+            outcome=outcome,
+            cause=cause,
+            error=self.error,
+            phase=phase,
+            disconnect=disconnect,
+            marks=tuple(self.marks),
+            holds=tuple(self.holds),
+            tokens=tokens,
+            paced=plan.reply.paced if plan else False,
+            delivery=Delivery(written_bytes=self.progress.bytes),
+            timing=self._timing(now_ns if ended else None),
+            connection=self.connection,
+            schedule=self._schedule(),
+        )
+
+    def _tokens(self, now_ns: int) -> Tokens:
+        if self.plan is None:
+            return Tokens()
+        return Tokens(
+            prompt=self.plan.prompt_tokens,
+            planned=self.plan.reply.total,
+            generated=self.generated(now_ns),
+            written=self.written,
+            exact=self.standing_at is not None,
+        )
+
+    def _timing(self, ended_ns: int | None) -> Timing:
+        return Timing(
+            received_at=self.received_at,
+            headers_s=self._maybe(self.headers_ns),
+            first_token_s=self._maybe(self.first_token_ns),
+            last_write_s=self._maybe(self.last_write_ns),
+            ended_s=self._maybe(ended_ns),
+            pace_error_ms=self.lateness.error(),
+        )
+
+    def _schedule(self) -> Schedule | None:
+        playback = self.playback
+        if playback is None:
+            return None
+        start_s = self._since(playback.start_ns)
+        return Schedule(playback.reply, start_s, tuple(playback.shifts))
+
+    def _since(self, at_ns: int) -> float:
+        return (at_ns - self.received_ns) / 1e9
+
+    def _maybe(self, at_ns: int | None) -> float | None:
+        return None if at_ns is None else self._since(at_ns)

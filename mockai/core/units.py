@@ -1,0 +1,49 @@
+"""Durations as people write them: seconds as a number, or `"500ms"`, `"2s"`, `"5m"`, `"1h"`."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h)?\s*")
+_ALLOWED = 'seconds as a number, or text such as "500ms", "2s", "5m", "1h"'
+
+
+def parse_duration(value: Any) -> float:
+    """Return seconds. Raises `ValueError` that names what is allowed."""
+    if isinstance(value, str) and (found := _DURATION.fullmatch(value)):
+        return float(found[1]) * _UNITS[found[2] or "s"]
+    if isinstance(value, int | float) and not isinstance(value, bool) and _usable(value):
+        return float(value)
+    raise ValueError(f"not a duration: {value!r}; allowed are {_ALLOWED}, not negative")
+
+
+def _usable(value: float) -> bool:
+    return math.isfinite(value) and value >= 0
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0},
+                {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*(ms|s|m|h)?\s*$"},
+            ],
+            "description": f"A duration: {_ALLOWED}.",
+        }
+    ),
+]
+"""A pydantic type: seconds, written as a number or with a unit."""
+
+
+def show_seconds(seconds: float) -> str:
+    """Return a short text for people: `3 ms`, `0.25 s`, `12.0 s`."""
+    if abs(seconds) < 0.01:
+        return f"{seconds * 1000:.3g} ms"
+    return f"{seconds:.2f} s" if abs(seconds) < 10 else f"{seconds:.1f} s"

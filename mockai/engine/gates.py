@@ -1,0 +1,92 @@
+"""Gates: named places where streams hold until they are released.
+
+A gate's name is a label: many streams can stand at it, of several scenarios.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from mockai.core.errors import ConflictError
+
+
+class Holder(Protocol):
+    """A stream that can stand at a gate."""
+
+    @property
+    def exchange_id(self) -> str: ...  # noqa: D102
+    @property
+    def token(self) -> int: ...  # noqa: D102
+    def go_on(self, *, tokens: int | None = None) -> None: ...  # noqa: D102
+
+
+@dataclass(slots=True)
+class Gate:
+    """One gate: whether it is open for good, and who stands at it since when."""
+
+    name: str
+    is_open: bool
+    held: dict[Holder, int]
+
+    def to_json(self, now_ns: int) -> dict[str, Any]:
+        """Return the form of the control API; `since_s` is how long it stands already."""
+        standing = [
+            {
+                "exchange": holder.exchange_id,
+                "token": holder.token,
+                "since_s": round((now_ns - since_ns) / 1e9, 6),
+            }
+            for holder, since_ns in self.held.items()
+        ]
+        return {"name": self.name, "open": self.is_open, "held": standing}
+
+
+class Gates:
+    """The gates of one session's generation; a gate exists once it is named."""
+
+    def __init__(self) -> None:
+        self._gates: dict[str, Gate] = {}
+
+    def get(self, name: str) -> Gate:
+        """Return a gate; an unknown one reads as closed, with nothing held."""
+        return self._gates.get(name) or Gate(name, is_open=False, held={})
+
+    def all(self) -> list[Gate]:
+        """Return every gate that was reached or opened, in that order."""
+        return list(self._gates.values())
+
+    def arrive(self, name: str, holder: Holder, now_ns: int) -> bool:
+        """Let a stream stand at a gate; true when the gate is open and it goes on at once."""
+        gate = self._gates.setdefault(name, Gate(name, is_open=False, held={}))
+        if gate.is_open:
+            return True
+        gate.held[holder] = now_ns
+        return False
+
+    def leave(self, name: str, holder: Holder) -> None:
+        """Forget a stream that no longer stands there."""
+        self.get(name).held.pop(holder, None)
+
+    def release(
+        self,
+        name: str,
+        *,
+        everything: bool = False,
+        tokens: int | None = None,
+        exchange: str | None = None,
+    ) -> int:
+        """Let go those that are held now (of one exchange, if given); return how many.
+
+        `everything` opens the gate for good. Raises `ConflictError` when nothing is held there.
+        """
+        if everything:
+            self._gates.setdefault(name, Gate(name, is_open=True, held={})).is_open = True
+        held = [h for h in self.get(name).held if exchange in (None, h.exchange_id)]
+        if not held and not everything:
+            who = f"exchange {exchange}" if exchange else "no stream"
+            raise ConflictError(f"{who} is not held at gate '{name}': wait for it to be held first")
+        for holder in held:
+            self.leave(name, holder)
+            holder.go_on(tokens=tokens)
+        return len(held)

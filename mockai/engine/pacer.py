@@ -1,0 +1,178 @@
+"""The pacer: the only thing that sleeps. One ticker wakes all streams, each at its deadline.
+
+Deadlines are absolute and stand in a wheel of ticks; a late wake-up is caught up by the stream
+itself, so nothing drifts. Each wake-up is guarded: what one stream raises concerns that stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import time
+from typing import Protocol
+
+TICK_NS = 500_000
+"""Width of one tick: deadlines are rounded up to it, never down, so nothing is early."""
+
+
+class Timed(Protocol):
+    """Something that is woken at its deadlines."""
+
+    def tick(self, now_ns: int) -> int | None:
+        """Do what is due; return the next deadline, or `None` to sleep until told otherwise."""
+
+    def crashed(self, error: Exception) -> None:
+        """`tick` raised: end, and say so."""
+
+
+class Pacer(Protocol):
+    """Keeps deadlines. Nanoseconds of one monotonic clock."""
+
+    def now_ns(self) -> int:
+        """Return the present instant."""
+
+    def schedule(self, timed: Timed, at_ns: int) -> None:
+        """Wake `timed` at `at_ns` (as soon as possible if that is past), in place of before."""
+
+    def cancel(self, timed: Timed) -> None:
+        """Forget the deadline of `timed`, if it has one."""
+
+
+class Wheel:
+    """Deadlines by tick: cheap to add, to cancel and to take in order."""
+
+    __slots__ = ("_buckets", "_order", "_place")
+
+    def __init__(self) -> None:
+        self._buckets: dict[int, dict[Timed, None]] = {}
+        self._order: list[int] = []
+        self._place: dict[Timed, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._place)
+
+    def put(self, timed: Timed, at_ns: int) -> None:
+        """Set the one deadline of `timed`."""
+        self.drop(timed)
+        tick = -(-at_ns // TICK_NS)
+        bucket = self._buckets.get(tick)
+        if bucket is None:
+            self._buckets[tick] = {timed: None}
+            heapq.heappush(self._order, tick)
+        else:
+            bucket[timed] = None
+        self._place[timed] = tick
+
+    def drop(self, timed: Timed) -> None:
+        """Forget the deadline of `timed`, if it has one."""
+        tick = self._place.pop(timed, None)
+        if tick is not None:
+            self._buckets[tick].pop(timed, None)
+
+    def next_ns(self) -> int | None:
+        """Return the earliest deadline, rounded up to its tick."""
+        while self._order:
+            if self._buckets[self._order[0]]:
+                return self._order[0] * TICK_NS
+            del self._buckets[heapq.heappop(self._order)]
+        return None
+
+    def take(self, now_ns: int) -> list[Timed]:
+        """Remove and return all whose deadline has come, earliest first."""
+        due: list[Timed] = []
+        while self._order and self._order[0] * TICK_NS <= now_ns:
+            due.extend(self._buckets.pop(heapq.heappop(self._order)))
+        for timed in due:
+            del self._place[timed]
+        return due
+
+
+def wake(timed: Timed, now_ns: int, wheel: Wheel) -> None:
+    """Let one do what is due and note its next deadline; a crash stays its own."""
+    try:
+        at_ns = timed.tick(now_ns)
+    except Exception as error:  # noqa: BLE001 - one stream's bug must not stop the others
+        timed.crashed(error)
+        return
+    if at_ns is not None:
+        wheel.put(timed, at_ns)
+
+
+class LoopPacer:
+    """The pacer of a running event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._wheel = Wheel()
+        self._handle: asyncio.Handle | None = None
+        self._armed_ns: int | None = None
+
+    def now_ns(self) -> int:
+        """Return `time.monotonic_ns()`: the loop's own clock may be coarse."""
+        return time.monotonic_ns()
+
+    def schedule(self, timed: Timed, at_ns: int) -> None:
+        """Wake `timed` at `at_ns`."""
+        self._wheel.put(timed, at_ns)
+        if self._armed_ns is None or at_ns < self._armed_ns:
+            self._arm()
+
+    def cancel(self, timed: Timed) -> None:
+        """Forget the deadline of `timed`."""
+        self._wheel.drop(timed)
+
+    def _arm(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+        self._armed_ns = at_ns = self._wheel.next_ns()
+        if at_ns is None:
+            self._handle = None
+            return
+        wait_s = (at_ns - time.monotonic_ns()) / 1e9
+        # A due deadline still waits one turn of the loop, so that reads and leaving come first.
+        call = self._loop.call_soon if wait_s <= 0 else None
+        self._handle = call(self._fire) if call else self._loop.call_later(wait_s, self._fire)
+
+    def _fire(self) -> None:
+        self._handle = None
+        now_ns = time.monotonic_ns()
+        for timed in self._wheel.take(now_ns):
+            wake(timed, time.monotonic_ns(), self._wheel)
+        self._arm()
+
+
+class VirtualPacer:
+    """Time as a number: it passes only when told to, and then everything due happens in order."""
+
+    def __init__(self, now_ns: int = 0) -> None:
+        self._now_ns = now_ns
+        self._wheel = Wheel()
+
+    def now_ns(self) -> int:
+        """Return the virtual instant."""
+        return self._now_ns
+
+    def schedule(self, timed: Timed, at_ns: int) -> None:
+        """Wake `timed` at `at_ns`."""
+        self._wheel.put(timed, at_ns)
+
+    def cancel(self, timed: Timed) -> None:
+        """Forget the deadline of `timed`."""
+        self._wheel.drop(timed)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, and wake everything whose deadline comes meanwhile."""
+        self.advance_to(self._now_ns + round(seconds * 1e9))
+
+    def advance_to(self, until_ns: int) -> None:
+        """Let time pass until `until_ns`."""
+        while (at_ns := self._wheel.next_ns()) is not None and at_ns <= until_ns:
+            self._now_ns = max(self._now_ns, at_ns)
+            for timed in self._wheel.take(self._now_ns):
+                wake(timed, self._now_ns, self._wheel)
+        self._now_ns = max(self._now_ns, until_ns)
+
+    def run(self) -> None:
+        """Let time pass until nothing is due any more."""
+        while (at_ns := self._wheel.next_ns()) is not None:
+            self.advance_to(at_ns)

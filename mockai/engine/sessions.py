@@ -1,0 +1,361 @@
+"""Sessions: isolated worlds on one server, each with scripts, exchanges, gates and marks.
+
+A session that has ended is remembered for a while, so that late calls are told so (410) and are
+recorded under their owner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from mockai.core import openai_errors
+from mockai.core.checks.base import Check, Evidence, MarkStamp, Verdict
+from mockai.core.checks.evaluate import evaluate
+from mockai.core.compile import compile_reply
+from mockai.core.errors import ConflictError, NotFoundError
+from mockai.core.exchange import Connection, Exchange, RequestFacts, utc_text
+from mockai.core.journal import Journal
+from mockai.core.matching import Matchable, difference, miss
+from mockai.core.recorder import Recorder
+from mockai.core.reply import Reply
+from mockai.core.scenario import DEFAULT_SCENARIO, Scenario
+from mockai.core.tokens import Encoding, get_encoding
+from mockai.engine.gates import Gates
+from mockai.engine.pacer import Pacer
+from mockai.engine.stream import Stream
+
+DEFAULT = "default"
+MOST_SESSIONS = 1_000
+MOST_ENDED = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a session is made with; `speed` scales what is on a plan, never gates or checks."""
+
+    speed: float = 1.0
+    seed: int | None = None
+    strict_match: bool = False
+
+
+@dataclass(slots=True)
+class Entry:
+    """A registered scenario: how often it answered, and its replies compiled by encoding."""
+
+    scenario: Scenario
+    played: int = 0
+    replies: dict[str, Reply] = field(default_factory=dict)
+
+    @property
+    def spent(self) -> bool:
+        """True when it has answered `times` times."""
+        return self.scenario.times is not None and self.played >= self.scenario.times
+
+    def reply(self, encoding: Encoding, speed: float) -> Reply:
+        """Return the compiled reply; compiled once."""
+        if encoding.name not in self.replies:
+            self.replies[encoding.name] = compile_reply(self.scenario, encoding, speed=speed)
+        return self.replies[encoding.name]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What answers a request: which scenario, the how-manieth time, with which seed."""
+
+    entry: Entry
+    ordinal: int
+    seed: int
+    """Seed of this request: ids and padding come from it."""
+
+
+class Session:
+    """One isolated world. All methods belong to the event loop's thread."""
+
+    def __init__(
+        self,
+        id: str,
+        pacer: Pacer,
+        loaded: Iterable[Scenario],
+        settings: Settings,  # noqa: A002
+    ) -> None:
+        self.id = id
+        self.settings = settings
+        self.generation = 0
+        self.ended_at_ns: int | None = None
+        self._pacer = pacer
+        self._loaded = tuple(loaded)
+        self._waiters: set[asyncio.Future[None]] = set()
+        self._running: dict[int, Stream] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        """Start a new generation: nothing of the one before is left."""
+        self.generation += 1
+        self.own: dict[str, Entry] = {}
+        self.loaded = [Entry(scenario) for scenario in self._loaded]
+        self._default = Entry(DEFAULT_SCENARIO)
+        self.gates = Gates()
+        self.marks: list[MarkStamp] = []
+        self.journal = Journal()
+
+    # ── scenarios ────────────────────────────────────────────────────────────────────────────
+
+    def register(self, scenarios: Iterable[Scenario]) -> None:
+        """Add scenarios or replace those of the same name; all are compiled before any is kept.
+
+        Raises `ScenarioError` for one that cannot be played.
+        """
+        encoding = get_encoding("o200k_base")
+        entries = [Entry(scenario) for scenario in scenarios]
+        for entry in entries:
+            entry.reply(encoding, self.settings.speed)
+        for entry in entries:
+            self.own[entry.scenario.name] = entry
+
+    def unregister(self, name: str) -> None:
+        """Drop one of the session's own scenarios. Raises `NotFoundError`."""
+        if self.own.pop(name, None) is None:
+            raise NotFoundError(f"session '{self.id}' has no scenario '{name}' of its own")
+
+    def entries(self) -> list[Entry]:
+        """Return what may answer, in the order in which it is asked."""
+        entries = [*self.own.values(), *self.loaded]
+        if entries or self.settings.strict_match:
+            return entries
+        return [self._default]
+
+    def match(self, request: Matchable) -> Chosen:
+        """Return what answers a request. Raises `OpenAIError` (404) with the nearest scenarios."""
+        entries = self.entries()
+        for entry in entries:
+            if not entry.spent and not difference(entry.scenario.match, request):
+                entry.played += 1
+                return Chosen(entry, entry.played, self._seed(entry))
+        raise openai_errors.no_scenario(
+            miss(((entry.scenario, entry.spent) for entry in entries), request)
+        )
+
+    def _seed(self, entry: Entry) -> int:
+        seed = entry.scenario.seed if self.settings.seed is None else self.settings.seed
+        # The name keeps the ids of two scenarios with the same seed apart.
+        drawn = blake2b(f"{seed}:{entry.scenario.name}:{entry.played}".encode(), digest_size=6)
+        return int.from_bytes(drawn.digest())
+
+    # ── exchanges ────────────────────────────────────────────────────────────────────────────
+
+    def receive(self, request: RequestFacts, connection: Connection, *, wall_s: float) -> Recorder:
+        """Open the record of a request that has just arrived."""
+        seq = self.journal.next_seq()
+        recorder = Recorder(
+            id=f"ex_{secrets.token_hex(8)}",
+            seq=seq,
+            session=self.id,
+            generation=self.generation,
+            received_ns=self._pacer.now_ns(),
+            received_at=utc_text(wall_s),
+            request=request,
+            connection=connection,
+        )
+        self.journal.open(recorder)
+        self._wake()
+        return recorder
+
+    def serve(self, stream: Stream) -> None:
+        """Keep a stream, so that `reset` and shutdown can cut it."""
+        self._running[id(stream)] = stream
+
+    def changed(self, recorder: Recorder) -> None:
+        """Tell those who wait that something happened to an exchange."""
+        if recorder.generation == self.generation:
+            self._wake()
+
+    def ended(self, exchange: Exchange) -> None:
+        """Journal a final exchange; one of an older generation has no place left."""
+        if exchange.generation == self.generation:
+            self.journal.close(exchange)
+            self._wake()
+
+    def done(self, stream: Stream) -> None:
+        """Let go of a stream that has ended."""
+        self._running.pop(id(stream), None)
+
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """Return all exchanges of this generation, oldest first."""
+        return self.journal.exchanges(self._pacer.now_ns())
+
+    def missed(self, scenario: str, gate: str) -> Exchange | None:
+        """Return an exchange that is over, where none of its scenario can reach the gate now.
+
+        Those that are open may still reach it; one that went through an open gate has not missed.
+        """
+        played = [item for item in self.exchanges() if item.scenario == scenario]
+        if not played or any(not item.ended for item in played) or self.gates.get(gate).is_open:
+            return None
+        return played[-1]
+
+    # ── marks, checks and waiting ────────────────────────────────────────────────────────────
+
+    def mark(self, name: str) -> MarkStamp:
+        """Stamp a mark; it concerns the exchanges that are open now."""
+        stamp = MarkStamp(name, len(self.marks) + 1, self._pacer.now_ns())
+        self.marks.append(stamp)
+        for recorder in self.journal.running():
+            recorder.mark(stamp)
+        self._wake()
+        return stamp
+
+    async def check(
+        self, checks: Iterable[Check], *, wait_s: float, patience: float = 1.0
+    ) -> list[Verdict]:
+        """Return the verdicts, as soon as all are settled or passed, at the latest after `wait_s`."""
+        wanted, called_ns = tuple(checks), self._pacer.now_ns()
+
+        def judge() -> list[Verdict]:
+            evidence = Evidence(
+                exchanges=self.exchanges(),
+                marks=tuple(self.marks),
+                now_ns=self._pacer.now_ns(),
+                called_ns=called_ns,
+                patience=patience,
+            )
+            return [evaluate(check, evidence) for check in wanted]
+
+        verdicts: list[Verdict] = []
+
+        def decided() -> bool:
+            verdicts[:] = judge()
+            return all(verdict.settled for verdict in verdicts)
+
+        def deadline() -> int | None:
+            return min((v.settles_ns for v in verdicts if v.settles_ns is not None), default=None)
+
+        await self.wait_until(decided, wait_s=wait_s, sooner=deadline)
+        return verdicts
+
+    async def wait_until(
+        self,
+        condition: Callable[[], bool],
+        *,
+        wait_s: float,
+        sooner: Callable[[], int | None] = lambda: None,
+    ) -> bool:
+        """Wait until `condition` holds; looked at on every change, and at the instant `sooner`."""
+        end_ns = self._pacer.now_ns() + round(wait_s * 1e9)
+        while not condition():
+            now_ns = self._pacer.now_ns()
+            if now_ns >= end_ns:
+                return False
+            early_ns = sooner()
+            until_ns = end_ns if early_ns is None else min(end_ns, early_ns)
+            await self._next_change((until_ns - now_ns) / 1e9)
+        return True
+
+    async def _next_change(self, most_s: float) -> None:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.add(waiter)
+        try:
+            await asyncio.wait([waiter], timeout=max(most_s, 0.001))
+        finally:
+            self._waiters.discard(waiter)
+
+    def _wake(self) -> None:
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    # ── ending ───────────────────────────────────────────────────────────────────────────────
+
+    def reset(self) -> tuple[int, tuple[Exchange, ...]]:
+        """Cut what is open, begin a new generation; return the old one's number and exchanges."""
+        self._cut()
+        ended = self.generation, self.exchanges()
+        self._begin()
+        self._wake()
+        return ended
+
+    def end(self) -> None:
+        """Cut what is open; from now on requests are answered with 410."""
+        self._cut()
+        self.ended_at_ns = self._pacer.now_ns()
+        self._wake()
+
+    def _cut(self) -> None:
+        for stream in list(self._running.values()):
+            stream.cut("shutdown")
+
+
+class Sessions:
+    """All sessions of a server."""
+
+    def __init__(
+        self,
+        pacer: Pacer,
+        *,
+        loaded: Iterable[Scenario] = (),
+        settings: Settings = Settings(),
+        most: int = MOST_SESSIONS,
+    ) -> None:
+        self._pacer = pacer
+        self._loaded = tuple(loaded)
+        self._settings = settings
+        self._most = most
+        self._live: dict[str, Session] = {}
+        self._ended: dict[str, Session] = {}
+        self.create(DEFAULT)
+
+    def create(self, id: str | None = None, settings: Settings | None = None) -> Session:  # noqa: A002
+        """Make a session, or return the live one of that id.
+
+        Raises `ConflictError` when the house is full: a live session is never evicted.
+        """
+        name = id or f"s-{secrets.token_hex(6)}"
+        if name in self._live:
+            return self._live[name]
+        if len(self._live) >= self._most:
+            raise ConflictError(f"{self._most} sessions are live: delete one first")
+        self._ended.pop(name, None)
+        session = Session(name, self._pacer, self._loaded, settings or self._settings)
+        self._live[name] = session
+        return session
+
+    def get(self, id: str) -> Session:  # noqa: A002
+        """Return a live session. Raises `NotFoundError` that says how to make one."""
+        if id in self._live:
+            return self._live[id]
+        state = "has ended" if id in self._ended else "does not exist"
+        raise NotFoundError(f"session '{id}' {state}; create it: PUT /_mockai/sessions/{id}")
+
+    def find(self, id: str) -> Session | None:  # noqa: A002
+        """Return a session, live or ended, or `None`."""
+        return self._live.get(id) or self._ended.get(id)
+
+    def all(self) -> list[Session]:
+        """Return the live sessions, oldest first."""
+        return list(self._live.values())
+
+    def delete(self, id: str) -> Session:  # noqa: A002
+        """End a session. The default one always exists: it is made anew."""
+        session = self.get(id)
+        session.end()
+        del self._live[id]
+        self._ended[id] = session
+        while len(self._ended) > MOST_ENDED:
+            del self._ended[next(iter(self._ended))]
+        if id == DEFAULT:
+            self.create(DEFAULT)
+        return session
+
+    def shut_down(self) -> None:
+        """Cut everything."""
+        for session in self._live.values():
+            session.end()
+
+
+def wall_clock() -> float:
+    """Return Unix time in seconds: for stamps that people read, never for durations."""
+    return time.time()

@@ -1,0 +1,248 @@
+"""One exchange being served: a plan played onto a sink, with gates, and its record kept.
+
+The hot path is `tick`: it asks the playback which frames are due, renders them, and hands them
+to the sink in one write. Everything else happens rarely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from mockai.core.exchange import Cause, Exchange, How
+from mockai.core.plan import Plan, Playback
+from mockai.core.recorder import Recorder
+from mockai.core.reply import HoldPoint
+from mockai.engine.gates import Gates
+from mockai.engine.pacer import Pacer
+from mockai.engine.sink import AHEAD, Header, Sink
+
+
+class Watcher(Protocol):
+    """Who is told what happens to a stream: its session."""
+
+    gates: Gates
+
+    def changed(self, recorder: Recorder) -> None:
+        """A hold began or ended."""
+
+    def ended(self, exchange: Exchange) -> None:
+        """The exchange is final."""
+
+
+class Stream:
+    """Serves one exchange. Ends exactly once, by whatever comes first."""
+
+    __slots__ = (
+        "_blocked",
+        "_headers",
+        "_hold_ends_ns",
+        "_on_end",
+        "_pacer",
+        "_plan",
+        "_playback",
+        "_sink",
+        "_watcher",
+        "exchange",
+        "recorder",
+    )
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        sink: Sink,
+        pacer: Pacer,
+        watcher: Watcher,
+        on_end: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.recorder = recorder
+        self.exchange: Exchange | None = None
+        self._sink, self._pacer, self._watcher, self._on_end = sink, pacer, watcher, on_end
+        self._plan: Plan | None = None
+        self._playback: Playback | None = None
+        self._headers: tuple[Header, ...] = ()
+        self._hold_ends_ns = 0
+        self._blocked = False
+        recorder.progress = sink.progress
+        sink.listen(self)
+
+    # ── from outside ─────────────────────────────────────────────────────────────────────────
+
+    def play(self, plan: Plan, headers: tuple[Header, ...]) -> None:
+        """Begin: from here on the plan's timeline runs."""
+        if self.exchange is not None:
+            return
+        now_ns = self._pacer.now_ns()
+        self._plan, self._headers = plan, (*plan.headers, *headers)
+        self._playback = Playback(plan.reply, now_ns, by_frame=plan.stream)
+        self.recorder.play(plan, self._playback)
+        at_ns = self.tick(now_ns)
+        if at_ns is not None:
+            self._pacer.schedule(self, at_ns)
+
+    def refuse(self, status: int, error: str) -> None:
+        """End because the request is answered with an error."""
+        self.recorder.status = status
+        self._fail("refused", error)
+
+    def cut(self, cause: Cause) -> None:
+        """End by our own doing, and cut the connection."""
+        if self.exchange is None:
+            self._sink.abort()
+            self._fail(cause, None)
+
+    @property
+    def exchange_id(self) -> str:
+        """The id of the exchange."""
+        return self.recorder.id
+
+    @property
+    def token(self) -> int:
+        """Tokens handed over (or generated, for an answer in one body) so far."""
+        return self._playback.token if self._playback else 0
+
+    @property
+    def _over(self) -> bool:
+        return self.exchange is not None
+
+    # ── from the gate ────────────────────────────────────────────────────────────────────────
+
+    def go_on(self, *, tokens: int | None = None) -> None:
+        """Leave the gate; after `tokens` more, stand at it again."""
+        self._leave_gate(tokens=tokens)
+        at_ns = self._next_ns()
+        if at_ns is not None:
+            self._pacer.schedule(self, at_ns)
+
+    # ── from the sink ────────────────────────────────────────────────────────────────────────
+
+    def drained(self) -> None:
+        """Go on after the client has read again; the timeline moves by what it was late."""
+        playback = self._playback
+        if self.exchange is not None or playback is None:
+            return
+        self._blocked = False
+        now_ns = self._pacer.now_ns()
+        due_ns = playback.next_ns()
+        if due_ns is not None:
+            playback.shift(now_ns - due_ns)
+        self._pacer.schedule(self, now_ns)
+
+    def gone(self, how: How, errno: int | None) -> None:
+        """End because the client has left: a cancel, if anything was still to come."""
+        if self.exchange is None:
+            self._end(self.recorder.cancel(self._pacer.now_ns(), how, errno))
+
+    # ── from the pacer ───────────────────────────────────────────────────────────────────────
+
+    def tick(self, now_ns: int) -> int | None:
+        """Do what is due; return when to come back."""
+        playback, plan = self._playback, self._plan
+        if playback is None or plan is None or self._over:
+            return None
+        if playback.held is not None and now_ns >= self._hold_ends_ns:
+            self._leave_gate(timed_out=True)
+        first, end = playback.position, playback.ready(now_ns)
+        if plan.stream:
+            end = self._send(plan, first, end, now_ns) if end > first else first
+            playback.position = end
+        elif end == len(plan.reply):
+            self._send_whole(plan, now_ns)
+        if self._over or self._blocked:
+            return None
+        hold = playback.move(end, now_ns)
+        if hold is not None:
+            self._arrive(hold, now_ns)
+        return self._next_ns()
+
+    def crashed(self, error: Exception) -> None:
+        """End because of a bug of ours."""
+        self._sink.abort()
+        self._fail("internal", f"{type(error).__name__}: {error}")
+
+    def _send(self, plan: Plan, first: int, end: int, now_ns: int) -> int:
+        """Hand over the frames from `first` on, at most 16 KB of them; return where it stopped."""
+        recorder, sink, frames = self.recorder, self._sink, []
+        index = first
+        if index == 0:
+            self._start(now_ns)
+            index = 1
+        size, render = 0, plan.frames.frame
+        while index < end and size < AHEAD:
+            frames.append(render(index))
+            size += len(frames[-1])
+            index += 1
+        if plan.reply.paced and frames:
+            recorder.lateness.add(now_ns - self._due_ns(first))
+        self._note_write(now_ns, tokens=index > 1)
+        whole = index == len(plan.reply)
+        self._wrote(taken=sink.finish(frames) if whole else sink.write(frames), now_ns=now_ns)
+        return index
+
+    def _send_whole(self, plan: Plan, now_ns: int) -> None:
+        body = plan.frames.body()
+        self._headers = (*self._headers, ("content-length", str(len(body))))
+        self._start(now_ns)
+        self._note_write(now_ns, tokens=plan.reply.total > 0)
+        self._wrote(taken=self._sink.finish([body]), now_ns=now_ns)
+
+    def _start(self, now_ns: int) -> None:
+        self.recorder.status = 200
+        self.recorder.headers_ns = now_ns
+        self._sink.start(200, self._headers)
+
+    def _note_write(self, now_ns: int, *, tokens: bool) -> None:
+        recorder = self.recorder
+        recorder.last_write_ns = now_ns
+        if tokens and recorder.first_token_ns is None:
+            recorder.first_token_ns = now_ns
+
+    def _wrote(self, *, taken: bool, now_ns: int) -> None:
+        self._blocked = not taken
+        if taken and self.exchange is None and self.recorder.complete:
+            self._end(self.recorder.complete_now(now_ns))
+
+    def _due_ns(self, frame: int) -> int:
+        playback = self._playback
+        if playback is None:
+            return 0
+        return playback.start_ns + playback.shift_ns + playback.reply.due_ns[frame]
+
+    def _next_ns(self) -> int | None:
+        playback = self._playback
+        if playback is None or self.exchange is not None or self._blocked:
+            return None
+        return self._hold_ends_ns if playback.held is not None else playback.next_ns()
+
+    # ── holding and ending ───────────────────────────────────────────────────────────────────
+
+    def _arrive(self, hold: HoldPoint, now_ns: int) -> None:
+        if self._watcher.gates.arrive(hold.name, self, now_ns):
+            if self._playback is not None:
+                self._playback.release(now_ns)
+            return
+        self._hold_ends_ns = now_ns + hold.timeout_ns
+        self.recorder.held(hold.name, hold.token, now_ns)
+        self._watcher.changed(self.recorder)
+
+    def _leave_gate(self, *, tokens: int | None = None, timed_out: bool = False) -> None:
+        playback = self._playback
+        if playback is None or playback.held is None:
+            return
+        now_ns = self._pacer.now_ns()
+        self._watcher.gates.leave(playback.held.name, self)
+        playback.release(now_ns, tokens=tokens)
+        self.recorder.released(now_ns, timed_out=timed_out)
+        self._watcher.changed(self.recorder)
+
+    def _fail(self, cause: Cause, error: str | None) -> None:
+        if self.exchange is None:
+            self._end(self.recorder.fail(self._pacer.now_ns(), cause, error))
+
+    def _end(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self._pacer.cancel(self)
+        if self._playback is not None and self._playback.held is not None:
+            self._watcher.gates.leave(self._playback.held.name, self)
+        self._watcher.ended(exchange)
+        self._on_end()

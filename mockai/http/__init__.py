@@ -1,0 +1,1 @@
+"""HTTP: the OpenAI surface and the control API over aiohttp. The only layer that knows aiohttp."""

@@ -1,0 +1,99 @@
+"""From an aiohttp request to the facts that are kept of it, and to the session it belongs to."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Literal
+
+from aiohttp import web
+
+from mockai.core import openai_errors
+from mockai.core.exchange import RequestFacts
+from mockai.engine.sessions import DEFAULT, Session
+from mockai.http.state import State
+
+KEY_PREFIX = "sk-mockai-"
+SESSION_HEADER = "X-Mockai-Session"
+
+_KEPT = {
+    "accept",
+    "last-event-id",
+    "traceparent",
+    "user-agent",
+    "x-client-request-id",
+}
+_KEPT_PREFIXES = ("content-", "x-stainless-", "x-mockai-")
+_HEADER_LIMIT = 1_000
+
+Via = Literal["prefix", "header", "key"]
+
+
+def session_of(request: web.Request, state: State) -> tuple[Session, Via | None]:
+    """Return the session that a request belongs to: by prefix, header, key, else `default`.
+
+    Raises `OpenAIError`: 404 for an unknown session, 401 for an unknown `sk-mockai-` key.
+    """
+    name, via = _named_session(request)
+    session = state.sessions.find(name)
+    if session is not None:
+        return session, via
+    if via == "key":
+        raise openai_errors.unknown_session_key(name)
+    raise openai_errors.session_not_found(name)
+
+
+def _named_session(request: web.Request) -> tuple[str, Via | None]:
+    prefix = request.match_info.get("session")
+    if prefix is not None:
+        return prefix, "prefix"
+    header = request.headers.get(SESSION_HEADER)
+    if header is not None:
+        return header, "header"
+    key = _key(request)
+    if key is not None and key.startswith(KEY_PREFIX):
+        return key.removeprefix(KEY_PREFIX), "key"
+    return DEFAULT, None
+
+
+def facts_of(request: web.Request, state: State, via: Via | None) -> RequestFacts:
+    """Return what is known before the body has been read."""
+    headers = {name.lower(): _kept(name.lower(), value) for name, value in request.headers.items()}
+    version = request.version
+    return RequestFacts(
+        method=request.method,
+        path=request.path,
+        headers=headers,
+        key_id=_key_id(_key(request), state),
+        tag=request.headers.get("X-Mockai-Tag"),
+        traceparent=request.headers.get("traceparent"),
+        peer=_peer(request),
+        http_version=f"{version.major}.{version.minor}",
+        sdk_retry_count=_number(request.headers.get("x-stainless-retry-count")),
+        session_via=via,
+    )
+
+
+def _kept(name: str, value: str) -> str | None:
+    keep = name in _KEPT or name.startswith(_KEPT_PREFIXES)
+    return value[:_HEADER_LIMIT] if keep else None
+
+
+def _key(request: web.Request) -> str | None:
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" and key.strip() else None
+
+
+def _key_id(key: str | None, state: State) -> str | None:
+    if key is None:
+        return None
+    data = key.encode("utf-8", "surrogateescape")
+    return "k_" + blake2b(data, key=state.key_salt, digest_size=6).hexdigest()
+
+
+def _peer(request: web.Request) -> str | None:
+    peer = request.transport.get_extra_info("peername") if request.transport else None
+    return f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else None
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isascii() and text.isdigit() else None

@@ -1,0 +1,180 @@
+"""The HTTP/1.1 sink: writes to the descriptor itself, so that it knows what the kernel took.
+
+What the kernel refuses waits here (at most one write, 16 KB and a frame) until the descriptor is
+writable. After the first sign of leaving nothing more is written or counted: the record shows
+what had been sent by then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from http import HTTPStatus
+from itertools import accumulate
+
+from mockai.core.leaving import how_left
+from mockai.core.recorder import Progress
+from mockai.engine.sink import Header, Listener
+from mockai.http.internals import Connection, descriptor_of, http_date
+
+_END_OF_CHUNKS = b"0\r\n\r\n"
+
+
+class H1Sink:
+    """The way out to the client of one request.
+
+    `chunked` is false for HTTP/1.0, where the end of the connection is the end of the body.
+    """
+
+    def __init__(self, connection: Connection, *, chunked: bool, keep_alive: bool) -> None:
+        self.progress = Progress()
+        self._connection = connection
+        self._chunked = chunked
+        self._keep_alive = keep_alive
+        self._fd = descriptor_of(connection)
+        self._head = b""
+        self._rest = memoryview(b"")
+        self._rest_ends: list[int] = []
+        self._watched_fd: int | None = None
+        self._errno: int | None = None
+        self._listener: Listener | None = None
+        connection.served = self
+
+    # ── the seam ─────────────────────────────────────────────────────────────────────────────
+
+    def listen(self, listener: Listener) -> None:
+        """Say who is told; at once, if the client has left already."""
+        self._listener = listener
+        if self._connection.is_lost:
+            self.lost(self._connection.lost_errno)
+
+    def start(self, status: int, headers: Sequence[Header]) -> None:
+        """Set the head; it leaves with the next write."""
+        if any(name == "content-length" for name, _ in headers):
+            self._chunked = False
+        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"date: {http_date()}"]
+        lines += [f"{name}: {value}" for name, value in headers]
+        if self._chunked:
+            lines.append("transfer-encoding: chunked")
+        lines.append(f"connection: {'keep-alive' if self._keep_alive else 'close'}")
+        self._head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+    def write(self, frames: Sequence[bytes]) -> bool:
+        """Send frames in one system call; false when the kernel did not take all."""
+        return self._send([self._framed(frame) for frame in frames])
+
+    def finish(self, frames: Sequence[bytes]) -> bool:
+        """Send the last frames and the end of the body."""
+        parts = [self._framed(frame) for frame in frames]
+        if self._chunked:
+            parts[-1:] = [parts[-1] + _END_OF_CHUNKS] if parts else [_END_OF_CHUNKS]
+        return self._send(parts)
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        self._stop()
+        if self._connection.transport is not None:
+            self._connection.transport.abort()
+
+    # ── from the connection ──────────────────────────────────────────────────────────────────
+
+    def ended_by_peer(self) -> None:
+        """The peer has sent a FIN: it leaves."""
+        self._leave(None)
+
+    def lost(self, errno: int | None) -> None:
+        """The connection is gone."""
+        self._leave(errno)
+
+    def release(self) -> None:
+        """Let go of the connection: the request has been answered."""
+        self._stop()
+        if self._connection.served is self:
+            self._connection.served = None
+
+    # ── writing ──────────────────────────────────────────────────────────────────────────────
+
+    def _framed(self, frame: bytes) -> bytes:
+        return b"%x\r\n%b\r\n" % (len(frame), frame) if self._chunked else frame
+
+    def _send(self, parts: list[bytes]) -> bool:
+        if self._head:
+            parts.insert(0, self._head)
+            self._head = b""
+        if not parts:
+            return True
+        if self._fd is None:
+            return False
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        taken = self._give(data)
+        if taken == len(data):
+            self.progress.bytes += taken
+            self.progress.frames += len(parts)
+            return True
+        if self._fd is not None:
+            self._keep(self._fd, data, parts, taken)
+        return False
+
+    def _give(self, data: bytes | memoryview) -> int:
+        """Offer bytes to the kernel; return how many it took."""
+        if self._fd is None:
+            return 0
+        try:
+            return os.write(self._fd, data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            self._broken(error.errno)
+            return 0
+
+    def _keep(self, fd: int, data: bytes, parts: list[bytes], taken: int) -> None:
+        """Keep what the kernel refused, and be told when it takes more."""
+        base = self.progress.bytes
+        self._rest = memoryview(data)[taken:]
+        self._rest_ends = [base + end for end in accumulate(map(len, parts))]
+        self._count(taken)
+        # The transport owns the descriptor in the loop's eyes, so a copy of it is watched.
+        self._watched_fd = os.dup(fd)
+        asyncio.get_running_loop().add_writer(self._watched_fd, self._writable)
+
+    def _writable(self) -> None:
+        taken = self._give(self._rest)
+        self._rest = self._rest[taken:]
+        self._count(taken)
+        if not self._rest and self._fd is not None:
+            self._unwatch()
+            if self._listener is not None:
+                self._listener.drained()
+
+    def _count(self, taken: int) -> None:
+        progress = self.progress
+        progress.bytes += taken
+        while self._rest_ends and self._rest_ends[0] <= progress.bytes:
+            progress.frames += 1
+            del self._rest_ends[0]
+
+    # ── leaving ──────────────────────────────────────────────────────────────────────────────
+
+    def _broken(self, errno: int | None) -> None:
+        """A write failed: freeze, and let the transport find out how the client left."""
+        self._errno = errno
+        self._stop()
+        if self._connection.transport is not None:
+            self._connection.transport.abort()
+
+    def _leave(self, errno: int | None) -> None:
+        self._stop()
+        if self._listener is not None:
+            self._listener.gone(*how_left((self._errno, errno)))
+
+    def _stop(self) -> None:
+        self._fd = None
+        self._rest = memoryview(b"")
+        self._unwatch()
+
+    def _unwatch(self) -> None:
+        if self._watched_fd is not None:
+            asyncio.get_running_loop().remove_writer(self._watched_fd)
+            os.close(self._watched_fd)
+            self._watched_fd = None

@@ -1,0 +1,112 @@
+"""All that mockai knows of aiohttp's insides (checked against 3.12 to 3.14).
+
+aiohttp parses requests and keeps connections; mockai writes its answers to the descriptor itself,
+because the transport's buffer cannot tell what the kernel took, and learns from `eof_received`
+and `connection_lost` at once when a client leaves, which a handler would not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import socket
+from typing import Protocol
+
+from aiohttp import web
+from aiohttp.helpers import rfc822_formatted_time
+from aiohttp.web_protocol import RequestHandler
+
+_numbers = itertools.count(1)
+
+
+class Leaving(Protocol):
+    """Who is told that the client of a connection leaves."""
+
+    def ended_by_peer(self) -> None:
+        """The peer has sent a FIN."""
+
+    def lost(self, errno: int | None) -> None:
+        """The connection is gone; `errno` of what ended it, if anything but a FIN did."""
+
+
+class Connection(RequestHandler):
+    """One client connection: counts its requests, and tells who is being served that it leaves."""
+
+    __slots__ = ("id", "is_lost", "lost_errno", "nth_request", "served")
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Give the connection its number."""
+        self.id = f"c{next(_numbers)}"
+        self.nth_request = 0
+        self.served: Leaving | None = None
+        self.is_lost = False
+        self.lost_errno: int | None = None
+        super().connection_made(transport)
+
+    def eof_received(self) -> None:
+        """Pass on a FIN: with bytes still buffered, `connection_lost` could come much later."""
+        self.is_lost = True
+        if self.served is not None:
+            self.served.ended_by_peer()
+        super().eof_received()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Pass on the end, before aiohttp forgets the request."""
+        self.is_lost = True
+        self.lost_errno = exc.errno if isinstance(exc, OSError) else None
+        if self.served is not None:
+            self.served.lost(self.lost_errno)
+        super().connection_lost(exc)
+
+
+class Taken(web.StreamResponse):
+    """The answer to a request that mockai has answered itself: aiohttp writes nothing."""
+
+    def __init__(self, *, keep_alive: bool) -> None:
+        super().__init__()
+        self._taken_keep_alive = keep_alive
+
+    @property
+    def keep_alive(self) -> bool:
+        """Say whether the connection may carry another request."""
+        return self._taken_keep_alive
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Write no head."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Write no end."""
+
+
+def connection_of(request: web.BaseRequest) -> Connection:
+    """Return the connection that carries a request."""
+    protocol = request.protocol
+    if not isinstance(protocol, Connection):
+        raise TypeError(f"not served by mockai: {protocol!r}")
+    return protocol
+
+
+def descriptor_of(connection: Connection) -> int | None:
+    """Return the descriptor to write to; `None` when the connection is gone."""
+    transport = connection.transport
+    if transport is None or transport.is_closing():
+        return None
+    sock: socket.socket | None = transport.get_extra_info("socket")
+    return sock.fileno() if sock is not None else None
+
+
+def http_date() -> str:
+    """Return the present time as the `date` header wants it (cached for a second)."""
+    return rfc822_formatted_time()
+
+
+async def listen(runner: web.AppRunner, sock: socket.socket, *, backlog: int) -> asyncio.Server:
+    """Accept connections on a bound socket, each as a `Connection`."""
+    server = runner.server
+    if server is None:
+        raise RuntimeError("set the runner up first")
+    loop = asyncio.get_running_loop()
+    settings = server._kwargs  # noqa: SLF001 - what AppRunner was told for its handlers
+    return await loop.create_server(
+        lambda: Connection(server, loop=loop, **settings), sock=sock, backlog=backlog
+    )

@@ -1,0 +1,236 @@
+"""The OpenAI surface: `/v1/...`, and the same under `/s/SESSION/v1/...`.
+
+A request becomes a record first, then a plan, then a stream; whatever goes wrong on the way ends
+the record and is answered with the real API's error body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import blake2b
+
+from aiohttp import web
+
+from mockai.core import openai_errors
+from mockai.core.dialects.chat import ENDPOINT, plan_chat
+from mockai.core.dialects.chat_request import ChatRequest, parse_chat_request
+from mockai.core.dialects.models import model_card, model_list
+from mockai.core.errors import OpenAIError
+from mockai.core.exchange import Connection
+from mockai.core.plan import Plan
+from mockai.core.prompt_tokens import count_prompt_tokens
+from mockai.core.tokens import encoding_for_model, get_encoding
+from mockai.engine.sessions import Chosen, Session, wall_clock
+from mockai.engine.stream import Stream
+from mockai.http.facts import facts_of, session_of
+from mockai.http.h1_sink import H1Sink
+from mockai.http.internals import Taken, connection_of
+from mockai.http.state import KEPT_BODY, MAX_BODY, STATE, State
+
+_log = logging.getLogger("mockai")
+_LARGE = 50_000  # bytes of body from which counting tokens would be felt by other streams
+_PREFIXES = ("", "/s/{session}")
+
+
+def routes() -> list[web.RouteDef]:
+    """Return the routes; a path or method that is not served is answered as the API would."""
+    found: list[web.RouteDef] = []
+    for prefix in _PREFIXES:
+        found += [
+            web.post(f"{prefix}/v1/chat/completions", chat_completions),
+            web.get(f"{prefix}/v1/models", list_models),
+            web.get(f"{prefix}/v1/models/{{model:.+}}", get_model),
+            web.route("*", f"{prefix}/v1{{tail:.*}}", unknown),
+        ]
+    return found
+
+
+async def list_models(request: web.Request) -> web.Response:
+    """`GET /v1/models`."""
+    _live_session(request)
+    return web.json_response(model_list())
+
+
+async def get_model(request: web.Request) -> web.Response:
+    """`GET /v1/models/ID`: every model exists."""
+    _live_session(request)
+    return web.json_response(model_card(request.match_info["model"]))
+
+
+async def unknown(request: web.Request) -> web.StreamResponse:
+    """Answer a path or a method that is not served, and record it."""
+    return await _Exchange(request).refuse(_not_served(request))
+
+
+async def chat_completions(request: web.Request) -> web.StreamResponse:
+    """`POST /v1/chat/completions`."""
+    return await _Exchange(request).serve()
+
+
+class _Exchange:
+    """Serves one request from receipt to end."""
+
+    def __init__(self, request: web.Request) -> None:
+        self.request = request
+        self.state: State = request.app[STATE]
+        self.session, via = session_of(request, self.state)
+        connection = connection_of(request)
+        connection.nth_request += 1
+        self.recorder = self.session.receive(
+            facts_of(request, self.state, via),
+            Connection(connection.id, connection.nth_request),
+            wall_s=wall_clock(),
+        )
+        self.recorder.request_id = _request_id(self.recorder.id)
+        self.keep_alive = request.keep_alive
+        self.sink = H1Sink(
+            connection, chunked=request.version >= (1, 1), keep_alive=self.keep_alive
+        )
+        self.over = asyncio.Event()
+        self.stream = Stream(
+            self.recorder, self.sink, self.state.pacer, self.session, self.over.set
+        )
+        self.session.serve(self.stream)
+
+    async def serve(self) -> web.StreamResponse:
+        """Read, match, play, and wait for the end."""
+        try:
+            plan = await self._plan()
+            if self.stream.exchange is None:
+                self.stream.play(plan, _headers(self.recorder.request_id))
+            await self.over.wait()
+        except OpenAIError as error:
+            return self._refused(error)
+        except Exception as error:
+            if self.stream.exchange is None:  # else the client left while we were at it
+                _log.exception("exchange %s failed", self.recorder.id)
+                self.stream.crashed(error)
+        finally:
+            self._let_go()
+        return Taken(keep_alive=self.keep_alive)
+
+    async def refuse(self, error: OpenAIError) -> web.StreamResponse:
+        """Answer with an error."""
+        try:
+            return self._refused(error)
+        finally:
+            self._let_go()
+
+    async def _plan(self) -> Plan:
+        raw = await self._read()
+        self._note_body(raw)
+        chat = parse_chat_request(raw)
+        self.recorder.request = replace(self.recorder.request, model=chat.model, stream=chat.stream)
+        if self.session.ended_at_ns is not None:
+            raise openai_errors.session_ended(self.session.id)
+        prompt_tokens = await _prompt_tokens(chat, len(raw))
+        chosen = self.session.match(chat)
+        return self._planned(chat, chosen, prompt_tokens)
+
+    def _planned(self, chat: ChatRequest, chosen: Chosen, prompt_tokens: int) -> Plan:
+        recorder, scenario = self.recorder, chosen.entry.scenario
+        recorder.scenario, recorder.seed = scenario.name, scenario.seed
+        recorder.ordinal = chosen.ordinal
+        encoding = get_encoding(encoding_for_model(chat.model)[0])
+        reply = chosen.entry.reply(encoding, self.session.settings.speed)
+        return plan_chat(
+            chat,
+            reply,
+            seed=chosen.seed,
+            created=int(wall_clock()),
+            prompt_tokens=prompt_tokens,
+        )
+
+    async def _read(self) -> bytes:
+        try:
+            return await self.request.read()
+        except web.HTTPRequestEntityTooLarge:
+            raise openai_errors.body_too_large(MAX_BODY) from None
+
+    def _note_body(self, raw: bytes) -> None:
+        self.recorder.request = replace(
+            self.recorder.request,
+            endpoint=ENDPOINT,
+            body=raw[:KEPT_BODY],
+            body_truncated=len(raw) > KEPT_BODY,
+        )
+
+    def _refused(self, error: OpenAIError) -> web.Response:
+        self.stream.refuse(error.status, error.message)
+        answer = error_response(error, request_id=self.recorder.request_id)
+        if error.status == web.HTTPRequestEntityTooLarge.status_code:
+            answer.force_close()
+        return answer
+
+    def _let_go(self) -> None:
+        self.session.done(self.stream)
+        self.sink.release()
+
+
+def error_response(error: OpenAIError, *, request_id: str | None = None) -> web.Response:
+    """Return the answer for an error, in the real API's shape."""
+    headers = {**error.headers, **({"x-request-id": request_id} if request_id else {})}
+    body = json.dumps(error.body(), indent=2)
+    return web.Response(
+        status=error.status, text=body, content_type="application/json", headers=headers
+    )
+
+
+async def _prompt_tokens(chat: ChatRequest, size: int) -> int:
+    encoding = get_encoding(encoding_for_model(chat.model)[0])
+
+    def count() -> int:
+        return count_prompt_tokens(
+            chat.messages, tools=chat.tools, model=chat.model, encoding=encoding
+        )
+
+    return count() if size <= _LARGE else await asyncio.to_thread(count)
+
+
+def _headers(request_id: str) -> tuple[tuple[str, str], ...]:
+    return (("x-request-id", request_id), *_FIXED_HEADERS)
+
+
+_FIXED_HEADERS = (
+    ("openai-version", "2020-10-01"),
+    ("openai-organization", "org-mockai"),
+    ("openai-project", "proj_mockai"),
+    ("openai-processing-ms", "1"),
+    ("x-ratelimit-limit-requests", "10000"),
+    ("x-ratelimit-remaining-requests", "9999"),
+    ("x-ratelimit-reset-requests", "6ms"),
+    ("x-ratelimit-limit-tokens", "2000000"),
+    ("x-ratelimit-remaining-tokens", "1999999"),
+    ("x-ratelimit-reset-tokens", "0s"),
+    ("x-content-type-options", "nosniff"),
+    ("access-control-expose-headers", "X-Request-ID"),
+)
+
+
+def _request_id(exchange_id: str) -> str:
+    return "req_" + blake2b(exchange_id.encode(), digest_size=16).hexdigest()
+
+
+def _live_session(request: web.Request) -> Session:
+    session, _ = session_of(request, request.app[STATE])
+    if session.ended_at_ns is not None:
+        raise openai_errors.session_ended(session.id)
+    return session
+
+
+_SERVED: Mapping[str, tuple[str, ...]] = {
+    "/chat/completions": ("POST",),
+    "/models": ("GET",),
+}
+
+
+def _not_served(request: web.Request) -> OpenAIError:
+    tail = request.match_info["tail"]
+    allowed = _SERVED.get(tail, ("GET",) if tail.startswith("/models/") else ())
+    if allowed:
+        return openai_errors.method_not_allowed(request.method, f"/v1{tail}", allowed)
+    return openai_errors.invalid_url(request.method, f"/v1{tail}")
