@@ -1,0 +1,106 @@
+"""`mockai demo`: one story, told twice. A Stop button that only sets a flag, and one that stops.
+
+Both use the official OpenAI client against a mockai server that this command starts.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from mockai.cli.options import OptionError
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from mockai.client import AsyncMockAI, AsyncScript
+
+TOKENS, HOLD_AT = 400, 12
+PROMPT = "Tell me a story."
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The demo has none."""
+
+
+def run(asked: argparse.Namespace) -> int:  # noqa: ARG001 - every command has the same form
+    """Tell both stories."""
+    try:
+        import openai  # noqa: F401, PLC0415
+    except ImportError:
+        raise OptionError(
+            "the demo plays the official client: pip install 'mockai-server[demo]'"
+        ) from None
+    import asyncio  # noqa: PLC0415
+
+    asyncio.run(_demo())
+    return 0
+
+
+async def _demo() -> None:
+    from mockai.client import AsyncMockAI  # noqa: PLC0415
+
+    async with AsyncMockAI() as mock:
+        print(f"A model writes a story of {TOKENS} tokens. After {HOLD_AT} the user presses Stop.\n")
+        await _forum(mock)
+        await _mended(mock)
+        print("The page looks the same in both. Only the other end of the wire can tell.")
+
+
+async def _forum(mock: AsyncMockAI) -> None:
+    """The bug: a flag is set, the loop goes on."""
+    print("1. As in the forum: Stop sets a flag.\n\n     if not stopped: show(chunk)\n")
+    import asyncio  # noqa: PLC0415
+
+    story = await mock.script(name="flag-only", tokens=TOKENS, hold_at=HOLD_AT)
+    stopped = asyncio.Event()
+    app = asyncio.create_task(_read(mock, "flag-only", stopped=stopped))
+    await story.wait_held()
+    async with mock.mark("stop"):
+        stopped.set()
+    await story.release(all=True)  # the model writes on: nobody told it to stop
+    await app
+    await _verdict(mock, story)
+
+
+async def _mended(mock: AsyncMockAI) -> None:
+    """The cure: Stop cancels the task, and leaving `async with` closes the response."""
+    print("2. Mended: Stop cancels the task, and `async with stream:` closes the response.\n")
+    import asyncio  # noqa: PLC0415
+
+    story = await mock.script(name="mended", tokens=TOKENS, hold_at=HOLD_AT)
+    app = asyncio.create_task(_read(mock, "mended"))
+    await story.wait_held()
+    async with mock.mark("stop"):
+        app.cancel()
+    await asyncio.wait([app])
+    await _verdict(mock, story)
+
+
+async def _read(mock: AsyncMockAI, model: str, *, stopped: asyncio.Event | None = None) -> str:
+    from openai import AsyncOpenAI  # noqa: PLC0415
+
+    shown = ""
+    async with AsyncOpenAI(base_url=mock.base_url, api_key=mock.api_key) as client:
+        stream = await client.chat.completions.create(
+            model=model, messages=[{"role": "user", "content": PROMPT}], stream=True
+        )
+        async with stream:
+            async for chunk in stream:
+                if stopped is None or not stopped.is_set():
+                    shown += chunk.choices[0].delta.content or ""
+    return shown
+
+
+async def _verdict(mock: AsyncMockAI, story: AsyncScript) -> None:
+    (exchange,) = await mock.wait_for_exchanges(count=1, scenario=story.name, outcome="!open")
+    bill = exchange.bill
+    print(f"     what mockai saw   {exchange.timeline}")
+    print(
+        f"     billed            {bill['completion_tokens']} completion tokens, "
+        f"{bill['wasted_tokens']} of them after Stop"
+    )
+    (verdict,) = await mock.check(
+        {"cancelled": {"within": 0.25, "max_tokens": HOLD_AT, "where": {"scenario": story.name}}}
+    )
+    print(f"     assert_cancelled  {'PASSED' if verdict.passed else 'FAILED'}: {verdict.message}\n")
