@@ -144,8 +144,7 @@ class Stream:
             self._leave_gate(timed_out=True)
         first, end = playback.position, playback.ready(now_ns)
         if plan.stream:
-            end = self._send(plan, first, end, now_ns) if end > first else first
-            playback.position = end
+            end = self._send(plan, playback, end, now_ns) if end > first else first
         elif end == len(plan.reply):
             self._send_whole(plan, now_ns)
         if self._over or self._blocked:
@@ -160,10 +159,10 @@ class Stream:
         self._sink.abort()
         self._fail("internal", f"{type(error).__name__}: {error}")
 
-    def _send(self, plan: Plan, first: int, end: int, now_ns: int) -> int:
-        """Hand over the frames from `first` on, at most 16 KB of them; return where it stopped."""
+    def _send(self, plan: Plan, playback: Playback, end: int, now_ns: int) -> int:
+        """Hand over the frames that are due, at most 16 KB of them; return where it stopped."""
         recorder, sink, frames = self.recorder, self._sink, []
-        index = first
+        first = index = playback.position
         if index == 0:
             self._start(now_ns)
             index = 1
@@ -175,6 +174,7 @@ class Stream:
         if plan.reply.paced and frames:
             recorder.lateness.add(now_ns - self._due_ns(first))
         self._note_write(now_ns, tokens=index > 1)
+        playback.position = index  # before the write: its end is recorded inside
         whole = index == len(plan.reply)
         self._wrote(taken=sink.finish(frames) if whole else sink.write(frames), now_ns=now_ns)
         return index
