@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command = import_module(f"mockai.cli.{asked.command}")
         code: int = command.run(asked)
     except Exception as error:
-        from mockai.core.errors import MockaiError  # noqa: PLC0415 - kept off the fast path
+        from mockai.core.errors import MockaiError
 
         if not isinstance(error, MockaiError | OptionError):
             raise
@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="mockai",
         description="The fake OpenAI server that proves whether your cancel really cancels.",
-        epilog="Every option can also be set in the environment: --ready-file is MOCKAI_READY_FILE.",
+        epilog="Every option is also an environment variable: --ready-file is MOCKAI_READY_FILE.",
     )
     parser.add_argument("--version", action="version", version=f"mockai {_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -54,7 +54,7 @@ def _version() -> str:
     try:
         return metadata.version("mockai-server")
     except metadata.PackageNotFoundError:
-        from mockai import __version__  # noqa: PLC0415 - run from a source tree
+        from mockai import __version__
 
         return __version__
 

@@ -22,7 +22,7 @@ def add_option(
     kind: Callable[[str], Any] = str,
     default: Any = None,
     metavar: str | None = None,
-    help: str,  # noqa: A002 - argparse's own word
+    help: str,
 ) -> None:
     """Add an option with a value; the environment gives its default."""
     variable = variable_of(flag)
@@ -34,7 +34,7 @@ def add_option(
     )
 
 
-def add_switch(parser: argparse.ArgumentParser, flag: str, *, help: str) -> None:  # noqa: A002
+def add_switch(parser: argparse.ArgumentParser, flag: str, *, help: str) -> None:
     """Add an option that is on or off."""
     variable = variable_of(flag)
     text = os.environ.get(variable, "").lower()

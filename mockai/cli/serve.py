@@ -36,19 +36,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(asked: argparse.Namespace) -> int:
     """Serve until told to stop."""
-    import asyncio  # noqa: PLC0415 - `mockai --help` stays fast
+    import asyncio
 
     asyncio.run(_serve(asked))
     return 0
 
 
 async def _serve(asked: argparse.Namespace) -> None:
-    import asyncio  # noqa: PLC0415
-    import signal  # noqa: PLC0415
+    import asyncio
+    import signal
 
-    from mockai.core.loading import read_scenarios  # noqa: PLC0415
-    from mockai.http.server import serve  # noqa: PLC0415
-    from mockai.http.state import ServerOptions  # noqa: PLC0415
+    from mockai.core.loading_tmp import read_scenarios
+    from mockai.http.server import serve
+    from mockai.http.state import ServerOptions
 
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -20,11 +20,11 @@ class Matchable(Protocol):
     """What a request must tell to be matched."""
 
     @property
-    def model(self) -> str: ...  # noqa: D102
+    def model(self) -> str: ...
     @property
-    def last_user(self) -> str: ...  # noqa: D102
+    def last_user(self) -> str: ...
     @property
-    def stream(self) -> bool: ...  # noqa: D102
+    def stream(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)

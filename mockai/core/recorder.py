@@ -210,7 +210,7 @@ class Recorder:
         )
         return replace(exchange, bill=bill(exchange))
 
-    def _exchange(  # noqa: PLR0913 - the parts of an end
+    def _exchange(
         self,
         now_ns: int,
         outcome: Outcome,

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h)?\s*")
+_IN_MILLISECONDS_S, _TWO_DIGITS_S = 0.01, 10
 _ALLOWED = 'seconds as a number, or text such as "500ms", "2s", "5m", "1h"'
 
 
@@ -44,6 +45,6 @@ Duration = Annotated[
 
 def show_seconds(seconds: float) -> str:
     """Return a short text for people: `3 ms`, `0.25 s`, `12.0 s`."""
-    if abs(seconds) < 0.01:
+    if abs(seconds) < _IN_MILLISECONDS_S:
         return f"{seconds * 1000:.3g} ms"
-    return f"{seconds:.2f} s" if abs(seconds) < 10 else f"{seconds:.1f} s"
+    return f"{seconds:.2f} s" if abs(seconds) < _TWO_DIGITS_S else f"{seconds:.1f} s"

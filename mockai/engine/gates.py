@@ -15,10 +15,10 @@ class Holder(Protocol):
     """A stream that can stand at a gate."""
 
     @property
-    def exchange_id(self) -> str: ...  # noqa: D102
+    def exchange_id(self) -> str: ...
     @property
-    def token(self) -> int: ...  # noqa: D102
-    def go_on(self, *, tokens: int | None = None) -> None: ...  # noqa: D102
+    def token(self) -> int: ...
+    def go_on(self, *, tokens: int | None = None) -> None: ...
 
 
 @dataclass(slots=True)

@@ -81,7 +81,7 @@ class Session:
         id: str,
         pacer: Pacer,
         loaded: Iterable[Scenario],
-        settings: Settings,  # noqa: A002
+        settings: Settings,
     ) -> None:
         self.id = id
         self.settings = settings
@@ -212,7 +212,7 @@ class Session:
     async def check(
         self, checks: Iterable[Check], *, wait_s: float, patience: float = 1.0
     ) -> list[Verdict]:
-        """Return the verdicts, as soon as all are settled or passed, at the latest after `wait_s`."""
+        """Return the verdicts, as soon as all are settled, at the latest after `wait_s`."""
         wanted, called_ns = tuple(checks), self._pacer.now_ns()
 
         def judge() -> list[Verdict]:
@@ -308,7 +308,7 @@ class Sessions:
         self._ended: dict[str, Session] = {}
         self.create(DEFAULT)
 
-    def create(self, id: str | None = None, settings: Settings | None = None) -> Session:  # noqa: A002
+    def create(self, id: str | None = None, settings: Settings | None = None) -> Session:
         """Make a session, or return the live one of that id.
 
         Raises `ConflictError` when the house is full: a live session is never evicted.
@@ -323,14 +323,14 @@ class Sessions:
         self._live[name] = session
         return session
 
-    def get(self, id: str) -> Session:  # noqa: A002
+    def get(self, id: str) -> Session:
         """Return a live session. Raises `NotFoundError` that says how to make one."""
         if id in self._live:
             return self._live[id]
         state = "has ended" if id in self._ended else "does not exist"
         raise NotFoundError(f"session '{id}' {state}; create it: PUT /_mockai/sessions/{id}")
 
-    def find(self, id: str) -> Session | None:  # noqa: A002
+    def find(self, id: str) -> Session | None:
         """Return a session, live or ended, or `None`."""
         return self._live.get(id) or self._ended.get(id)
 
@@ -338,7 +338,7 @@ class Sessions:
         """Return the live sessions, oldest first."""
         return list(self._live.values())
 
-    def delete(self, id: str) -> Session:  # noqa: A002
+    def delete(self, id: str) -> Session:
         """End a session. The default one always exists: it is made anew."""
         session = self.get(id)
         session.end()

@@ -43,6 +43,6 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         raise
     except ConnectionError:
         raise
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever it is, the client gets an answer
         _log.exception("%s %s failed", request.method, request.path)
         return openai_error(openai_errors.server_error())

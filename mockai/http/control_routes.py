@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from mockai.core.checks import CheckEntry, check_of
 from mockai.core.errors import ConflictError, MockaiError, NotFoundError, ScenarioError
 from mockai.core.exchange import Exchange
-from mockai.core.loading import parse_scenarios, validate_model
+from mockai.core.loading_tmp import parse_scenarios, validate_model
 from mockai.core.model import Model, Name
 from mockai.core.timeline import draw
 from mockai.core.units import Duration, parse_duration
@@ -403,7 +403,7 @@ def _report(session: Session) -> dict[str, Any]:
     return _report_of(session.id, session.generation, session.exchanges())
 
 
-def _report_of(id: str, generation: int, exchanges: tuple[Exchange, ...]) -> dict[str, Any]:  # noqa: A002
+def _report_of(id: str, generation: int, exchanges: tuple[Exchange, ...]) -> dict[str, Any]:
     outcomes: dict[str, int] = {}
     for item in exchanges:
         outcomes[item.outcome] = outcomes.get(item.outcome, 0) + 1

@@ -105,7 +105,7 @@ class _Exchange:
             await self.over.wait()
         except OpenAIError as error:
             return self._refused(error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a bug of ours fails this exchange only
             if self.stream.exchange is None:  # else the client left while we were at it
                 _log.exception("exchange %s failed", self.recorder.id)
                 self.stream.crashed(error)

@@ -7,6 +7,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable
+from typing import Self
 
 from aiohttp import web
 
@@ -32,7 +33,7 @@ class Server:
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
 
-    async def __aenter__(self) -> Server:
+    async def __aenter__(self) -> Self:
         """Start to accept. Raises `MockaiError` when the address cannot be had."""
         for name in ("o200k_base", "cl100k_base"):
             get_encoding(name)  # holds the interpreter: before the first stream, never inside one

@@ -30,7 +30,7 @@ class Billed(Check):
             limits.append(f"at most ${self.max_cost_usd}")
         return f"be billed {' and '.join(limits) or 'something'}"
 
-    def judge(self, exchange: Exchange, evidence: Evidence) -> Judgement:  # noqa: ARG002
+    def judge(self, exchange: Exchange, evidence: Evidence) -> Judgement:
         """Compare; a bill exists once the exchange has ended."""
         bill = exchange.bill
         if bill is None:

@@ -18,7 +18,7 @@ class Completed(Check):
         subject = f"'{self.where.scenario}'" if self.where.scenario else "the answer"
         return f"read {subject} to its end"
 
-    def judge(self, exchange: Exchange, evidence: Evidence) -> Judgement:  # noqa: ARG002
+    def judge(self, exchange: Exchange, evidence: Evidence) -> Judgement:
         """Compare; an open exchange may still complete."""
         row = Row("outcome", "completed", exchange.outcome, exchange.outcome == "completed")
         return Judgement((row,), settled=exchange.ended)

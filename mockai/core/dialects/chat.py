@@ -1,7 +1,7 @@
-"""Chat completions: a reply's deltas as the frames and bodies of `/v1/chat/completions`.
+r"""Chat completions: a reply's deltas as the frames and bodies of `/v1/chat/completions`.
 
 Sources: OpenAI's API description and published recordings of the real stream. A frame is
-`data: <json>\\n\\n`, without `event:` or `id:`; the stream ends with `data: [DONE]\\n\\n`.
+`data: <json>\n\n`, without `event:` or `id:`; the stream ends with `data: [DONE]\n\n`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BODY_HEADERS = (("content-type", "application/json"),)
 DONE = b"data: [DONE]\n\n"
 
 _ALNUM = string.ascii_letters + string.digits
-_PADDING = "".join(random.Random(16).choices(_ALNUM, k=1024))  # noqa: S311 - looks, not secrets
+_PADDING = "".join(random.Random(16).choices(_ALNUM, k=1024))
 _PAD_STEPS = 16  # the real stream keeps len("data: " + json) constant modulo 16 ...
 _PAD_REST = 7  # ... and that constant was 7 in every recording
 _PAD_SHELL = len(',"obfuscation":""}')
@@ -33,7 +33,7 @@ def plan_chat(
     request: ChatRequest, reply: Reply, *, seed: int, created: int, prompt_tokens: int
 ) -> Plan:
     """Return the plan of one request. Same arguments, same bytes; `created` is Unix seconds."""
-    letters = random.Random(seed).choices(_ALNUM, k=29)  # noqa: S311 - looks, not secrets
+    letters = random.Random(seed).choices(_ALNUM, k=29)
     completion_id = "chatcmpl-" + "".join(letters)
     head = {
         "id": completion_id,
