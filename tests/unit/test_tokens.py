@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tiktoken.model import MODEL_PREFIX_TO_ENCODING, MODEL_TO_ENCODING
 
 from mockai.core.errors import VocabularyError
+from mockai.core.filler import filler
 from mockai.core.tokens import (
     ALIASES,
     MAX_PIECE,
@@ -100,6 +101,15 @@ def test_a_long_text_is_encoded_in_pieces() -> None:
     cut = " " * (MAX_PIECE - 2) + "hello"
     assert encoding.encode(cut) == encoding.encode(cut[:MAX_PIECE]) + encoding.encode("llo")
     assert encoding.encode(cut[3:])[-1:] == encoding.encode(" hello")
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_a_long_text_of_words_is_cut_between_two_of_them(name: str) -> None:
+    """There the encoder begins anew anyway, so the tokens are those of the text in one go."""
+    encoding = get_encoding(name)
+    text = "Don't 1234 count; (these) two things, " * (2 * MAX_PIECE // 30)
+    assert encoding.encode(text) == encoding._tiktoken.encode_ordinary(text)  # noqa: SLF001
+    assert encoding.count(filler(60_000, 0)) == 60_000
 
 
 def test_a_pair_of_surrogates_survives_the_cut_between_pieces() -> None:
