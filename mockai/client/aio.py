@@ -1,0 +1,220 @@
+"""`AsyncMockAI` and `AsyncScript`: the same words for asyncio. What can wait is awaited.
+
+A mirror of `sync`, whose docstrings say what each word does: only the driving differs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Coroutine, Generator, Mapping
+from typing import Any, Self, Unpack
+
+from mockai.client import flows, terms
+from mockai.client.asserts import DEFAULT_TIMEOUT_S, Assertions
+from mockai.client.calls import Flow
+from mockai.client.lease import Lease
+from mockai.client.transport import Returned, run_async
+from mockai.client.views import Exchange, Gate, Mark
+from mockai.core.checks.base import Verdict
+
+Later = Coroutine[Any, Any, None]
+
+
+class AsyncMockAI(Assertions[Later]):
+    """`MockAI` for asyncio: the same words, awaited.
+
+    Making one blocks (a millisecond; half a second when it starts a server), so that it needs no
+    running loop. It keeps no connection, so one object serves any loop.
+
+    >>> async def test() -> None:
+    ...     async with AsyncMockAI() as mockai:
+    ...         story = await mockai.script(tokens=400, hold_at=12)
+    ...         assert await story.exchanges == []
+    >>> asyncio.run(test())
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        session: str | None = None,
+        **settings: Unpack[terms.SessionTerms],
+    ) -> None:
+        self._lease = Lease(url, session, settings)
+        self._numbers = itertools.count(1)
+
+    def __repr__(self) -> str:
+        return f"<AsyncMockAI {self._lease}>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End the session if it was made here, stop the server if it was started here."""
+        await asyncio.to_thread(self._lease.close)  # to stop a server is to join its thread
+
+    @property
+    def url(self) -> str:
+        """The server's own address: `http://127.0.0.1:43121`."""
+        return self._lease.url
+
+    @property
+    def session(self) -> str:
+        """The session's id."""
+        return self._lease.session
+
+    @property
+    def base_url(self) -> str:
+        """What an OpenAI client takes as `base_url`."""
+        return self._lease.base_url
+
+    @property
+    def api_key(self) -> str:
+        """A key that leads to the session too."""
+        return self._lease.api_key
+
+    async def drive(self, flow: Flow[Returned]) -> Returned:
+        """Drive a flow of calls to its end: the one way to the server."""
+        __tracebackhide__ = True
+        return await run_async(self.url, flow)
+
+    # ── scripts and exchanges ────────────────────────────────────────────────────────────────
+
+    async def script(
+        self, name: str | None = None, **said: Unpack[terms.ScriptTerms]
+    ) -> AsyncScript:
+        scenario = terms.scenario(name or f"script-{next(self._numbers)}", said)
+        await self.drive(flows.put_scenario(self.session, scenario))
+        return AsyncScript(self, scenario["name"], terms.gates(scenario["reply"]))
+
+    async def exchanges(self, **filters: Unpack[terms.FilterTerms]) -> list[Exchange]:
+        return await self.drive(flows.exchanges(self.session, filters))
+
+    async def wait_for_exchanges(
+        self,
+        *,
+        count: int = 1,
+        timeout: float = DEFAULT_TIMEOUT_S,
+        **filters: Unpack[terms.FilterTerms],
+    ) -> list[Exchange]:
+        __tracebackhide__ = True
+        return await self.drive(
+            flows.wait_for_exchanges(self.session, filters, count=count, timeout=timeout)
+        )
+
+    def mark(self, name: str) -> Marking:
+        """Set a mark: `await mockai.mark("stop")`, or `async with mockai.mark("stop"):`."""
+        return Marking(self.drive(flows.mark(self.session, name)))
+
+    async def reset(self) -> None:
+        await self.drive(flows.reset(self.session))
+
+    # ── gates ────────────────────────────────────────────────────────────────────────────────
+
+    async def gate(self, name: str) -> Gate:
+        return await self.drive(flows.gate(self.session, name))
+
+    async def wait_held(
+        self, gate: str, *, count: int = 1, timeout: float = DEFAULT_TIMEOUT_S
+    ) -> Gate:
+        __tracebackhide__ = True
+        return await self.drive(
+            flows.wait_held(self.session, gate, scenario=None, count=count, timeout=timeout)
+        )
+
+    async def release(
+        self,
+        gate: str,
+        *,
+        tokens: int | None = None,
+        all: bool = False,
+        exchange: str | None = None,
+    ) -> int:
+        return await self.drive(
+            flows.release(self.session, gate, tokens=tokens, all=all, exchange=exchange)
+        )
+
+    # ── checks ───────────────────────────────────────────────────────────────────────────────
+
+    async def check(
+        self, *checks: Mapping[str, Any], wait: float = DEFAULT_TIMEOUT_S
+    ) -> list[Verdict]:
+        return await self.drive(flows.check(self.session, checks, timeout=wait))
+
+    async def demand(self, kind: str, expected: Mapping[str, Any], timeout: float) -> None:
+        __tracebackhide__ = True
+        await self.drive(flows.demand(self.session, kind, expected, timeout=timeout))
+
+
+class AsyncScript(Assertions[Later]):
+    """`Script` for asyncio. What is read from the server is awaited: `await script.exchanges`."""
+
+    def __init__(self, mockai: AsyncMockAI, name: str, gates: tuple[str, ...]) -> None:
+        self._mockai = mockai
+        self.name = name
+        self.gates = gates
+
+    def __repr__(self) -> str:
+        holds = f" holds at {', '.join(self.gates)}" if self.gates else ""
+        return f"<AsyncScript {self.name} in session '{self._mockai.session}'{holds}>"
+
+    @property
+    def exchanges(self) -> Coroutine[Any, Any, list[Exchange]]:
+        """The exchanges that this script answered, oldest first: `await script.exchanges`."""
+        return self._mockai.exchanges(scenario=self.name)
+
+    async def wait_for_exchanges(
+        self, *, count: int = 1, timeout: float = DEFAULT_TIMEOUT_S
+    ) -> list[Exchange]:
+        __tracebackhide__ = True
+        return await self._mockai.wait_for_exchanges(
+            count=count, timeout=timeout, scenario=self.name
+        )
+
+    async def wait_held(
+        self, *, timeout: float = DEFAULT_TIMEOUT_S, count: int = 1, gate: str | None = None
+    ) -> Gate:
+        __tracebackhide__ = True
+        at = terms.only_gate(self.name, self.gates, gate)
+        return await self._mockai.drive(
+            flows.wait_held(
+                self._mockai.session, at, scenario=self.name, count=count, timeout=timeout
+            )
+        )
+
+    async def release(
+        self, *, tokens: int | None = None, all: bool = False, gate: str | None = None
+    ) -> int:
+        return await self._mockai.drive(
+            flows.release_script(
+                self._mockai.session,
+                self.name,
+                (gate,) if gate else self.gates,
+                tokens=tokens,
+                everything=all,
+            )
+        )
+
+    async def demand(self, kind: str, expected: Mapping[str, Any], timeout: float) -> None:
+        __tracebackhide__ = True
+        await self._mockai.demand(kind, {**expected, "scenario": self.name}, timeout)
+
+
+class Marking:
+    """A mark on its way: `await` it, or enter it with `async with`. Until then it is not set."""
+
+    def __init__(self, setting: Coroutine[Any, Any, Mark]) -> None:
+        self._setting = setting
+
+    def __await__(self) -> Generator[Any, Any, Mark]:
+        return self._setting.__await__()
+
+    async def __aenter__(self) -> Mark:
+        return await self._setting
+
+    async def __aexit__(self, *_: object) -> None:
+        """Do nothing: a mark is an instant, and it has passed."""

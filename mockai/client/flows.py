@@ -1,0 +1,199 @@
+"""What each word of the client does, as flows of calls. No socket, no thread, no event loop.
+
+An expectation that is not met is an `AssertionError`; everything else that goes wrong is a
+`MockaiError`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from textwrap import indent
+from typing import Any
+
+from mockai.client import terms
+from mockai.client.calls import Call, Flow, path, sessions
+from mockai.client.views import Exchange, Gate, Mark, build
+from mockai.core.checks.base import Verdict
+from mockai.core.checks.evaluate import NONE_REACHED
+from mockai.core.errors import ConflictError, MockaiError
+
+MAX_WAIT_S = 60.0
+_THERE = 200
+
+
+def waiting(timeout: float) -> float:
+    """Return the seconds to wait: `timeout` times MOCKAI_PATIENCE, at most a minute.
+
+    Raises `MockaiError` for a time-out above that: the control API would cut it short.
+    """
+    if timeout > MAX_WAIT_S:
+        raise MockaiError(f"timeout is at most {MAX_WAIT_S:g} seconds (got {timeout:g})")
+    return min(timeout * float(os.environ.get("MOCKAI_PATIENCE", "1")), MAX_WAIT_S)
+
+
+# ── sessions ─────────────────────────────────────────────────────────────────────────────────
+
+
+def open_session(
+    name: str | None, settings: Mapping[str, Any]
+) -> Flow[tuple[dict[str, str], bool]]:
+    """Make a session; return its id and addresses, and whether it was made just now."""
+    if name is None:
+        made = yield Call("POST", sessions(), dict(settings))
+        return made.json(), True
+    before = yield Call("GET", path(name))
+    here = yield Call("PUT", path(name), dict(settings))
+    return here.json(), before.status != _THERE
+
+
+def end_session(session: str) -> Flow[None]:
+    """End a session and cut what is open."""
+    (yield Call("DELETE", path(session))).json()
+
+
+def reset(session: str) -> Flow[None]:
+    """Cut what is open and begin anew."""
+    (yield Call("POST", path(session, "reset"))).json()
+
+
+# ── scripts, exchanges and marks ─────────────────────────────────────────────────────────────
+
+
+def put_scenario(session: str, scenario: Mapping[str, Any]) -> Flow[None]:
+    """Register a scenario, in place of one of the same name. Raises `ScenarioError`."""
+    (yield Call("PUT", path(session, "scenarios", scenario["name"]), scenario)).json()
+
+
+def exchanges(session: str, filters: Mapping[str, Any]) -> Flow[list[Exchange]]:
+    """Return the exchanges that fit, oldest first. Raises `TypeError` for an unknown filter."""
+    terms.only("exchanges", filters, terms.FilterTerms)
+    answer = yield Call("GET", path(session, "exchanges", **filters))
+    return _exchanges(answer.json())
+
+
+def wait_for_exchanges(
+    session: str, filters: Mapping[str, Any], *, count: int, timeout: float
+) -> Flow[list[Exchange]]:
+    """Return the exchanges that fit, as soon as there are `count`."""
+    __tracebackhide__ = True
+    terms.only("wait_for_exchanges", filters, terms.FilterTerms)
+    wait = waiting(timeout)
+    query = {**filters, "wait": wait, "count": count}
+    answer = yield Call("GET", path(session, "exchanges", **query), wait=wait)
+    found = _exchanges(answer.json())
+    if len(found) >= count:
+        return found
+    which = ", ".join(f"{key} {value!r}" for key, value in filters.items())
+    seen = yield from exchanges(session, {})
+    raise AssertionError(
+        f"expected {_count(count, 'exchange')}{which and f' with {which}'} within {wait:g} s; "
+        f"{len(found)} came.\n{_reached(seen)}"
+    )
+
+
+def mark(session: str, name: str) -> Flow[Mark]:
+    """Set a mark."""
+    return build(Mark, (yield Call("POST", path(session, "marks"), {"name": name})).json())
+
+
+# ── gates ────────────────────────────────────────────────────────────────────────────────────
+
+
+def gate(session: str, name: str) -> Flow[Gate]:
+    """Return a gate as it is now."""
+    return build(Gate, (yield Call("GET", path(session, "gates", name))).json())
+
+
+def wait_held(
+    session: str, name: str, *, scenario: str | None, count: int, timeout: float
+) -> Flow[Gate]:
+    """Return a gate as soon as `count` streams (of one scenario, if given) stand at it."""
+    __tracebackhide__ = True
+    wait = waiting(timeout)
+    query = {"wait": wait, "count": count, "scenario": scenario}
+    answer = yield Call("GET", path(session, "gates", name, **query), wait=wait)
+    whose = f" of '{scenario}'" if scenario else ""
+    expected = f"expected {_count(count, 'stream')}{whose} to be held at gate '{name}'"
+    if answer.error.get("code") == "gate_missed":
+        raise AssertionError(f"{expected}; {answer.error['message']}")
+    found = build(Gate, answer.json())
+    if len(found.held) >= count:
+        return found
+    seen = yield from exchanges(session, {})
+    state = "the gate is open" if found.open else f"{len(found.held)} held"
+    raise AssertionError(f"{expected} within {wait:g} s; {state}.\n{_reached(seen)}")
+
+
+def release(session: str, name: str, **how: Any) -> Flow[int]:
+    """Let go those that stand at a gate; return how many. Raises `ConflictError` for none."""
+    body = {key: value for key, value in how.items() if value is not None}
+    answer = yield Call("POST", path(session, "gates", name, "release"), body)
+    return int(answer.json()["released"])
+
+
+def release_script(
+    session: str, scenario: str, gates: Sequence[str], *, tokens: int | None, everything: bool
+) -> Flow[int]:
+    """Let go the streams of one scenario, at whichever of `gates` they stand."""
+    released = 0
+    if everything:
+        for name in gates:
+            released += yield from release(session, name, all=True)
+        return released
+    for exchange in (yield from exchanges(session, {"scenario": scenario, "outcome": "open"})):
+        if exchange.standing_at in gates:
+            at = str(exchange.standing_at)
+            released += yield from release(session, at, exchange=exchange.id, tokens=tokens)
+    if not released:
+        named = " or ".join(f"'{name}'" for name in gates)
+        raise ConflictError(f"no stream of '{scenario}' is held at {named}: wait_held() first")
+    return released
+
+
+# ── checks ───────────────────────────────────────────────────────────────────────────────────
+
+
+def check(
+    session: str, checks: Iterable[Mapping[str, Any]], *, timeout: float
+) -> Flow[list[Verdict]]:
+    """Return one verdict for each check, as soon as all are settled."""
+    wait = waiting(timeout)
+    body = {"checks": list(checks), "wait": wait}
+    answer = yield Call("POST", path(session, "checks"), body, wait)
+    return [build(Verdict, result) for result in answer.json()["results"]]
+
+
+def demand(session: str, kind: str, said: Mapping[str, Any], *, timeout: float) -> Flow[None]:
+    """Raise `AssertionError` with the verdict's report unless the check passes."""
+    __tracebackhide__ = True
+    wanted = terms.check(kind, said)
+    (verdict,) = yield from check(session, [wanted], timeout=timeout)
+    if not verdict.passed:
+        raise AssertionError(verdict.report or verdict.message)
+
+
+# ── text ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def evidence(found: Iterable[Exchange]) -> str:
+    """Return every exchange as two lines: what became of it, and its timeline."""
+    blocks = [
+        "\n".join(
+            [repr(item), *(indent(text, "  ") for text in (item.timeline, item.error) if text)]
+        )
+        for item in found
+    ]
+    return "\n".join(blocks) or NONE_REACHED
+
+
+def _reached(seen: Sequence[Exchange]) -> str:
+    return f"What reached mockai:\n{indent(evidence(seen), '  ')}" if seen else NONE_REACHED
+
+
+def _exchanges(data: Mapping[str, Any]) -> list[Exchange]:
+    return [Exchange.from_json(item) for item in data["exchanges"]]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,181 @@
+"""What can be said to `script()` and to the assertions, and the JSON that it becomes.
+
+One list of words for the sync and the async face. What the words may be worth is the server's to
+say: it validates, and its error is the user's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Literal, TypedDict
+
+from mockai.core.errors import MockaiError
+from mockai.core.exchange import How, Outcome, Phase
+
+HoldAt = int | Literal["headers", "first_token", "done"]
+Seconds = float | str
+"""Seconds as a number, or text such as `"500ms"`."""
+
+DEFAULT_TOKENS = 100
+
+
+class SessionTerms(TypedDict, total=False):
+    """How a session is made; what is left out is as the server was started."""
+
+    speed: float
+    seed: int
+    strict_match: bool
+
+
+class ScriptTerms(TypedDict, total=False):
+    """What a script replies (one of `text`, `tokens` and `reply`), and to which requests."""
+
+    text: str
+    tokens: int
+    """Exactly so many tokens of seeded filler; 100 when nothing is said about the reply."""
+    reply: Sequence[Mapping[str, Any]]
+    """Steps as in a scenario file: `[{"text": "Hi"}, {"hold": "middle"}, {"text": " you"}]`."""
+    hold_at: HoldAt | Sequence[HoldAt]
+    finish: Literal["stop", "length", "content_filter"]
+    ttft: Seconds
+    tokens_per_second: float
+    model: str
+    """A glob over the requested model."""
+    last_user: str | Mapping[str, str]
+    """Text that the last user message contains, or `{"equals": …}`."""
+    stream: bool
+    policy: str
+    seed: int
+    times: int
+
+
+class FilterTerms(TypedDict, total=False):
+    """Which exchanges are meant; what is left out selects all."""
+
+    outcome: Outcome
+    scenario: str
+    model: str
+    tag: str
+    request_id: str
+
+
+class WhereTerms(TypedDict, total=False):
+    """Which exchanges an assertion judges, and how many they must be."""
+
+    scenario: str
+    model: str
+    tag: str
+    endpoint: str
+    nth: int
+    count: int
+
+
+class CancelledTerms(WhereTerms, total=False):
+    """How the client must have left."""
+
+    within: Seconds
+    since: str | Mapping[str, int]
+    max_tokens: int
+    max_tokens_after: int
+    phase: Phase
+    while_held: bool | str
+    how: How
+
+
+class BilledTerms(WhereTerms, total=False):
+    """What each exchange may cost at most."""
+
+    max_tokens: int
+    max_cost_usd: Decimal | float | str
+
+
+_WHERE = ("scenario", "model", "tag", "endpoint", "nth")
+_CHECKS = {"cancelled": CancelledTerms, "completed": WhereTerms, "billed": BilledTerms}
+
+
+def only(word: str, terms: Mapping[str, Any], allowed: type) -> None:
+    """Raise `TypeError` for a word that is not among the allowed."""
+    unknown = sorted(terms.keys() - allowed.__annotations__.keys())
+    if unknown:
+        raise TypeError(
+            f"{word}() does not know {', '.join(unknown)}; "
+            f"it knows {', '.join(sorted(allowed.__annotations__))}"
+        )
+
+
+def check(kind: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a check in its single-key form. Raises `TypeError` for a word that it lacks."""
+    only(f"assert_{kind}", said, _CHECKS[kind])
+    given = _given(said)
+    where = {key: given.pop(key) for key in _WHERE if key in given}
+    return {kind: {"where": where, **given}}
+
+
+def scenario(name: str, terms: ScriptTerms) -> dict[str, Any]:
+    """Return the scenario that a script is made of. Raises `TypeError` for unusable words."""
+    only("script", terms, ScriptTerms)
+    match = {key: terms.get(key) for key in ("model", "stream")}
+    match["last_user"] = _last_user(terms.get("last_user"))
+    whole = {
+        "name": name,
+        "match": _given(match),
+        "reply": _reply(terms),
+        "pace": _given({key: terms.get(key) for key in ("ttft", "tokens_per_second")}),
+        **{key: terms.get(key) for key in ("policy", "seed", "times")},
+    }
+    return {key: value for key, value in whole.items() if value not in (None, {})}
+
+
+def gates(steps: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the names of the gates of a reply; the nth hold without a name is `hold-n`."""
+    holds = [step["hold"] for step in steps if "hold" in step]
+    named = [hold.get("name") if isinstance(hold, Mapping) else hold for hold in holds]
+    return tuple(name or f"hold-{place}" for place, name in enumerate(named, 1))
+
+
+def only_gate(script: str, gates: Sequence[str], wanted: str | None) -> str:
+    """Return the gate that is meant. Raises `MockaiError` where the script does not tell."""
+    if wanted is not None:
+        return wanted
+    if len(gates) != 1:
+        known = f"has the gates {', '.join(gates)}: say gate=…" if gates else "has no hold"
+        raise MockaiError(f"which gate? The script '{script}' {known}")
+    return gates[0]
+
+
+def _reply(terms: ScriptTerms) -> list[Mapping[str, Any]]:
+    """Holds come first: they name their own positions, and `finish` must be the last."""
+    said = [key for key in ("text", "tokens", "reply") if terms.get(key) is not None]
+    if len(said) > 1:
+        raise TypeError(f"script() takes one of text, tokens and reply (got {' and '.join(said)})")
+    finish = terms.get("finish")
+    ending = [] if finish is None else [{"finish": finish}]
+    return [*map(_hold, _holds(terms.get("hold_at"))), *_content(terms), *ending]
+
+
+def _content(terms: ScriptTerms) -> Sequence[Mapping[str, Any]]:
+    reply, text, tokens = terms.get("reply"), terms.get("text"), terms.get("tokens")
+    if reply is not None:
+        return reply
+    if text is not None:
+        return [{"text": text}]
+    return [{"faker": DEFAULT_TOKENS if tokens is None else tokens}]
+
+
+def _holds(hold_at: HoldAt | Sequence[HoldAt] | None) -> Sequence[HoldAt]:
+    if hold_at is None:
+        return ()
+    return (hold_at,) if isinstance(hold_at, int | str) else hold_at
+
+
+def _hold(position: HoldAt) -> dict[str, Any]:
+    return {"hold": {"at" if isinstance(position, str) else "at_token": position}}
+
+
+def _last_user(wanted: str | Mapping[str, str] | None) -> Mapping[str, str] | None:
+    return {"contains": wanted} if isinstance(wanted, str) else wanted
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
