@@ -1,0 +1,113 @@
+"""`python -m benchmarks`: every case against every server, round by round, in one run.
+
+The rounds are interleaved, so that what else the machine does hits all servers alike, and
+ratios are taken inside a round. It measures and reports; it never judges.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks import report
+from benchmarks.measure import Case, measure
+from benchmarks.servers import NAMES, Answer, compiled, pin
+
+HERE = Path(__file__).parent
+RATE = 50.0  # tokens per second: what a reader sees of a fast model
+KINDS = ("paced", "unlimited", "plain")
+
+
+def cases(*, quick: bool) -> Iterator[Case]:
+    """Yield the cases of a run."""
+    paced = Answer(tokens=50 if quick else 200, rate=RATE)
+    for streams in (1, 100, 1000):
+        ramp = 0.0 if streams == 1 else 0.4 if quick else 1.0
+        load = ("paced", "--streams", str(streams), "--ramp", str(ramp), "--rate", str(RATE))
+        yield Case(f"{streams} × {RATE:g}/s", "paced", paced, streams, load)
+    at_once = Answer(tokens=200, rate=0)
+    loop = ("loop", "--streams", "50", "--seconds", "0.4" if quick else "1.5")
+    yield Case("50 connections", "unlimited", at_once, 50, loop)
+    yield Case("50 connections", "plain", at_once, 50, (*loop, "--plain", "1"))
+
+
+def run(options: argparse.Namespace) -> list[report.Row]:
+    """Measure; the order of the servers turns with the round."""
+    rows: list[report.Row] = []
+    chosen = [case for case in cases(quick=options.quick) if case.kind in options.only]
+    with compiled() as tools:
+        for number in range(options.rounds):
+            for case in chosen:
+                for name in _turned(options.servers, number):
+                    found = measure(name, case, tools)
+                    rows.append(_row(case, name, number, found))
+                    _say(f"round {number + 1}: {case.kind} {case.name}: {name}: {_short(found)}")
+    return sorted(rows, key=lambda row: NAMES.index(row["server"]))
+
+
+def _row(case: Case, server: str, number: int, figures: dict[str, float]) -> report.Row:
+    rounded = {name: round(value, 4) for name, value in figures.items()}
+    facts = {"kind": case.kind, "case": case.name, "server": server, "round": number + 1}
+    return {**facts, "figures": rounded}
+
+
+def _turned(names: list[str], by: int) -> list[str]:
+    by %= len(names)
+    return names[by:] + names[:by]
+
+
+def _short(figures: dict[str, float]) -> str:
+    shown = ("drift_ms_p50", "error_ms_p50", "per_second", "cpu_us", "waited_share")
+    return ", ".join(f"{name} {figures[name]:.2f}" for name in shown if name in figures)
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one short round: does it work?")
+    parser.add_argument("--rounds", type=int, help="default 3, with --quick 1")
+    parser.add_argument("--only", type=_list_of(KINDS), default=list(KINDS), help="a,b of these")
+    parser.add_argument("--servers", type=_list_of(NAMES), default=list(NAMES), help="likewise")
+    parser.add_argument("--no-write", action="store_true", help="leave results and README alone")
+    options = parser.parse_args(argv)
+    options.rounds = options.rounds or (1 if options.quick else 3)
+    return options
+
+
+def _list_of(allowed: tuple[str, ...]) -> Any:
+    def names(text: str) -> list[str]:
+        chosen = text.split(",")
+        if not set(chosen) <= set(allowed):
+            raise argparse.ArgumentTypeError(f"choose from {','.join(allowed)}")
+        return chosen
+
+    return names
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measure, print the table, and keep it unless told otherwise."""
+    options = _options(argv)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # children inherit it
+    pin(0, first=False)
+    rows = run(options)
+    table = report.table(rows)
+    sys.stdout.write(f"{table}\n")
+    if not (options.no_write or options.quick):
+        facts = {"environment": report.environment(), "rounds": options.rounds, "rows": rows}
+        results = HERE / "results"
+        results.mkdir(exist_ok=True)
+        (results / "latest.json").write_text(json.dumps(facts, indent=1) + "\n")
+        report.paste(HERE / "README.md", table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""The three servers: how each is started, told its answer, and pinned to a core of its own."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+NAMES = ("mockai", "naive", "floor")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What every server is to answer; a rate of 0 sends at once. `ttft` in s."""
+
+    tokens: int
+    rate: float
+    ttft: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server."""
+
+    name: str
+    pid: int
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The two C programs, compiled."""
+
+    loadgen: str
+    floor: str
+
+
+@contextmanager
+def compiled() -> Iterator[Tools]:
+    """Compile the C files with `cc` into a directory that lives as long as the block."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        raise SystemExit("the benchmarks need a C compiler, called cc")
+    with tempfile.TemporaryDirectory(prefix="mockai-bench-") as directory:
+        built = [f"{directory}/{name}" for name in ("loadgen", "floor")]
+        for path in built:
+            source = HERE / f"{Path(path).name}.c"
+            subprocess.run([compiler, "-O2", "-o", path, str(source), "-lm"], check=True)
+        yield Tools(*built)
+
+
+@contextmanager
+def running(name: str, answer: Answer, tools: Tools) -> Iterator[Server]:
+    """Start one server on the first core and have it answer `answer`; kill it afterwards."""
+    with subprocess.Popen(
+        _command(name, answer, tools), cwd=HERE.parent, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            pin(process.pid, first=True)
+            server = Server(name, process.pid, _port(process))
+            if name == "mockai":
+                _put_scenario(server.port, answer)
+            yield server
+        finally:
+            process.kill()
+
+
+def pin(pid: int, *, first: bool) -> None:
+    """Pin a process to the first core (a server) or the last (the load), where that exists."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(pid, {CORES[0] if first else CORES[-1]})
+
+
+CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
+
+
+def _command(name: str, answer: Answer, tools: Tools) -> list[str]:
+    if name == "mockai":
+        return [sys.executable, "-m", "mockai", "serve", "--port", "0"]
+    program = [tools.floor] if name == "floor" else [sys.executable, "-m", "benchmarks.naive"]
+    said = {"--tokens": answer.tokens, "--rate": answer.rate, "--ttft": answer.ttft}
+    return [*program, *(str(word) for pair in said.items() for word in pair)]
+
+
+def _port(process: subprocess.Popen[str]) -> int:
+    line = process.stdout.readline() if process.stdout else ""
+    if " ready http://" not in line:
+        raise SystemExit(f"{process.args!r} did not start; it said {line!r}")
+    return int(line.rsplit(":", 1)[1].split("/", 1)[0])
+
+
+def _put_scenario(port: int, answer: Answer) -> None:
+    scenario: dict[str, object] = {"name": "bench", "reply": [{"faker": answer.tokens}]}
+    if answer.rate:
+        pace = {"ttft": f"{answer.ttft * 1000:g}ms", "tokens_per_second": answer.rate}
+        scenario["pace"] = pace
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection.request(
+        "PUT",
+        "/_mockai/sessions/default/scenarios/bench",
+        json.dumps(scenario),
+        {"Content-Type": "application/json"},
+    )
+    response = connection.getresponse()
+    said = response.read()
+    connection.close()
+    if response.status not in {200, 201}:
+        raise SystemExit(f"mockai refused the scenario: {response.status} {said!r}")
