@@ -10,8 +10,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncMockAI", "MockAI", "Script"]
 
-__version__ = "0.1.0"
-
 
 def __getattr__(name: str) -> Any:
     """Load the public names on first use: importing `mockai` alone must cost nothing."""
