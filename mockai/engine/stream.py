@@ -119,10 +119,12 @@ class Stream:
     def drained(self) -> None:
         """Go on after the client has read again; the timeline moves by what it was late."""
         playback = self._playback
-        if self.exchange is not None or playback is None:
+        if self._over or playback is None:
             return
-        self._blocked = False
         now_ns = self._pacer.now_ns()
+        self._wrote(taken=True, now_ns=now_ns)
+        if self._over:
+            return
         due_ns = playback.next_ns()
         if due_ns is not None:
             playback.shift(now_ns - due_ns)

@@ -31,6 +31,7 @@ WHOLE = [
 
 
 def read_all_and_close(client: RawClient) -> None:
+    """Leave nothing unread."""
     client.read_tokens(MIDDLE)
     client.close()
 

@@ -25,7 +25,9 @@ def question(**fields: Any) -> bytes:
 
 def head_of(method: str, path: str, *headers: str, version: str = "1.1") -> bytes:
     """Return the head of a request."""
-    return "\r\n".join([f"{method} {path} HTTP/{version}", "Host: mockai", *headers, "", ""]).encode()
+    return "\r\n".join(
+        [f"{method} {path} HTTP/{version}", "Host: mockai", *headers, "", ""]
+    ).encode()
 
 
 def post(path: str, body: bytes, *headers: str, version: str = "1.1") -> bytes:
@@ -40,7 +42,7 @@ class RawClient:
         address = urlsplit(url)
         self.sock = socket.socket()
         if receive_buffer is not None:
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            self.take_up(receive_buffer)
         self.sock.settimeout(TIMEOUT_S)
         self.sock.connect((address.hostname, address.port))
         self.seen = b""
@@ -50,6 +52,10 @@ class RawClient:
 
     def __exit__(self, *_: object) -> None:
         self.sock.close()
+
+    def take_up(self, size: int) -> None:
+        """Set how many bytes may lie unread in this client's socket."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
 
     # ── sending and reading ──────────────────────────────────────────────────────────────────
 
@@ -130,12 +136,12 @@ class RawClient:
         return body
 
     def _chunks(self) -> bytes:
-        body = b""
+        chunks = []
         while size := int(self._line(), 16):
-            body += self._take(size)
+            chunks.append(self._take(size))
             self._line()
         self._line()
-        return body
+        return b"".join(chunks)
 
     def _line(self) -> bytes:
         while b"\r\n" not in self.seen:
