@@ -175,7 +175,7 @@ class Stream:
             index += 1
         if plan.reply.paced and frames:
             recorder.lateness.add(now_ns - self._due_ns(first))
-        self._note_write(now_ns, tokens=index > 1)
+        self._note_write(now_ns, tokens=plan.reply.tokens[index - 1] > 0)
         playback.position = index  # before the write: its end is recorded inside
         whole = index == len(plan.reply)
         self._wrote(taken=sink.finish(frames) if whole else sink.write(frames), now_ns=now_ns)
@@ -220,8 +220,8 @@ class Stream:
 
     def _arrive(self, hold: HoldPoint, now_ns: int) -> None:
         if self._watcher.gates.arrive(hold.name, self, now_ns):
-            if self._playback is not None:
-                self._playback.release(now_ns)
+            if self._playback is not None:  # no stay, no shift: also when we came late
+                self._playback.release(self._playback.held_since_ns())
             return
         self._hold_ends_ns = now_ns + hold.timeout_ns
         self.recorder.held(hold.name, hold.token, now_ns)
