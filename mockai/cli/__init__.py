@@ -54,9 +54,7 @@ def _version() -> str:
     try:
         return metadata.version("mockai-server")
     except metadata.PackageNotFoundError:
-        from mockai import __version__
-
-        return __version__
+        return "(not installed: run from a source tree)"
 
 
 def _refuse_namesake() -> None:

@@ -41,7 +41,9 @@ async def _demo() -> None:
     from mockai.client import AsyncMockAI  # noqa: PLC0415
 
     async with AsyncMockAI() as mock:
-        print(f"A model writes a story of {TOKENS} tokens. After {HOLD_AT} the user presses Stop.\n")
+        print(
+            f"A model writes a story of {TOKENS} tokens. After {HOLD_AT} the user presses Stop.\n"
+        )
         await _forum(mock)
         await _mended(mock)
         print("The page looks the same in both. Only the other end of the wire can tell.")
@@ -52,13 +54,13 @@ async def _forum(mock: AsyncMockAI) -> None:
     print("1. As in the forum: Stop sets a flag.\n\n     if not stopped: show(chunk)\n")
     import asyncio  # noqa: PLC0415
 
-    story = await mock.script(name="flag-only", tokens=TOKENS, hold_at=HOLD_AT)
+    story = await mock.script(name="flag-only", model="flag-only", tokens=TOKENS, hold_at=HOLD_AT)
     stopped = asyncio.Event()
     app = asyncio.create_task(_read(mock, "flag-only", stopped=stopped))
     await story.wait_held()
     async with mock.mark("stop"):
         stopped.set()
-    await story.release(all=True)  # the model writes on: nobody told it to stop
+    await story.release()  # the model writes on: nobody told it to stop
     await app
     await _verdict(mock, story)
 
@@ -68,7 +70,7 @@ async def _mended(mock: AsyncMockAI) -> None:
     print("2. Mended: Stop cancels the task, and `async with stream:` closes the response.\n")
     import asyncio  # noqa: PLC0415
 
-    story = await mock.script(name="mended", tokens=TOKENS, hold_at=HOLD_AT)
+    story = await mock.script(name="mended", model="mended", tokens=TOKENS, hold_at=HOLD_AT)
     app = asyncio.create_task(_read(mock, "mended"))
     await story.wait_held()
     async with mock.mark("stop"):

@@ -17,6 +17,8 @@ class Holder(Protocol):
     @property
     def exchange_id(self) -> str: ...
     @property
+    def scenario(self) -> str | None: ...
+    @property
     def token(self) -> int: ...
     def go_on(self, *, tokens: int | None = None) -> None: ...
 
@@ -28,6 +30,13 @@ class Gate:
     name: str
     is_open: bool
     held: dict[Holder, int]
+
+    def of(self, scenario: str | None) -> Gate:
+        """Return the gate as the streams of one scenario see it; all of it for `None`."""
+        if scenario is None:
+            return self
+        own = {holder: at for holder, at in self.held.items() if holder.scenario == scenario}
+        return Gate(self.name, self.is_open, own)
 
     def to_json(self, now_ns: int) -> dict[str, Any]:
         """Return the form of the control API; `since_s` is how long it stands already."""
@@ -75,18 +84,27 @@ class Gates:
         everything: bool = False,
         tokens: int | None = None,
         exchange: str | None = None,
+        scenario: str | None = None,
     ) -> int:
-        """Let go those that are held now (of one exchange, if given); return how many.
+        """Let go those that are held now (of one exchange or scenario, if given); return how many.
 
         `everything` opens the gate for good. Raises `ConflictError` when nothing is held there.
         """
         if everything:
             self._gates.setdefault(name, Gate(name, is_open=True, held={})).is_open = True
-        held = [h for h in self.get(name).held if exchange in (None, h.exchange_id)]
+        standing = self.get(name).of(scenario).held
+        held = [holder for holder in standing if exchange in (None, holder.exchange_id)]
         if not held and not everything:
-            who = f"exchange {exchange}" if exchange else "no stream"
-            raise ConflictError(f"{who} is not held at gate '{name}': wait for it to be held first")
+            raise ConflictError(
+                f"nothing{_narrowed(exchange, scenario)} is held at gate '{name}': "
+                "wait for it to be held first"
+            )
         for holder in held:
             self.leave(name, holder)
             holder.go_on(tokens=tokens)
         return len(held)
+
+
+def _narrowed(exchange: str | None, scenario: str | None) -> str:
+    named = (("exchange", exchange), ("scenario", scenario))
+    return "".join(f" of {what} '{name}'" for what, name in named if name is not None)

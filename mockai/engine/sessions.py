@@ -189,14 +189,15 @@ class Session:
         return self.journal.exchanges(self._pacer.now_ns())
 
     def missed(self, scenario: str, gate: str) -> Exchange | None:
-        """Return an exchange that is over, where none of its scenario can reach the gate now.
+        """Return the newest exchange of a scenario that is over and never stood at the gate.
 
-        Those that are open may still reach it; one that went through an open gate has not missed.
+        `None` while another may still reach it, and when the gate is open for good.
         """
         played = [item for item in self.exchanges() if item.scenario == scenario]
-        if not played or any(not item.ended for item in played) or self.gates.get(gate).is_open:
+        if any(not item.ended for item in played) or self.gates.get(gate).is_open:
             return None
-        return played[-1]
+        missed = [item for item in played if gate not in {hold.name for hold in item.holds}]
+        return missed[-1] if missed else None
 
     # ── marks, checks and waiting ────────────────────────────────────────────────────────────
 

@@ -97,6 +97,11 @@ class Stream:
         return self.recorder.id
 
     @property
+    def scenario(self) -> str | None:
+        """The scenario that is played."""
+        return self.recorder.scenario
+
+    @property
     def token(self) -> int:
         """Tokens handed over (or generated, for an answer in one body) so far."""
         return self._playback.token if self._playback else 0

@@ -238,13 +238,14 @@ async def list_gates(request: web.Request) -> web.Response:
 async def get_gate(request: web.Request) -> web.Response:
     """Show a gate; with `wait`, as soon as `count` streams are held there.
 
-    With `scenario`, the answer is 409 at once when its streams are over without being held.
+    With `scenario`, only its streams count, and the answer is 409 at once when they are over
+    without having been held there.
     """
     session, name = _session(request), request.match_info["gate"]
     scenario, count = request.query.get("scenario"), _whole(request, "count", 1)
 
     def held() -> bool:
-        return len(session.gates.get(name).held) >= count
+        return len(session.gates.get(name).of(scenario).held) >= count
 
     def missed() -> Exchange | None:
         return None if scenario is None or held() else session.missed(scenario, name)
@@ -253,7 +254,8 @@ async def get_gate(request: web.Request) -> web.Response:
     over = missed()
     if over is not None:
         raise ControlError(409, _missed_text(over, name), code="gate_missed")
-    return web.json_response(session.gates.get(name).to_json(_state(request).pacer.now_ns()))
+    gate = session.gates.get(name).of(scenario)
+    return web.json_response(gate.to_json(_state(request).pacer.now_ns()))
 
 
 def _missed_text(exchange: Exchange, gate: str) -> str:
@@ -271,6 +273,7 @@ class Release(Model):
     tokens: int | None = Field(default=None, ge=1)
     all: bool = False
     exchange: str | None = None
+    scenario: str | None = None
 
 
 async def release_gate(request: web.Request) -> web.Response:
@@ -279,7 +282,11 @@ async def release_gate(request: web.Request) -> web.Response:
     session, name = _session(request), request.match_info["gate"]
     try:
         released = session.gates.release(
-            name, everything=asked.all, tokens=asked.tokens, exchange=asked.exchange
+            name,
+            everything=asked.all,
+            tokens=asked.tokens,
+            exchange=asked.exchange,
+            scenario=asked.scenario,
         )
     except ConflictError as error:
         raise ControlError(409, str(error), code="gate_not_held") from error

@@ -66,6 +66,27 @@ def test_a_stop_button_that_does_nothing_is_told_so(mockai: MockAI, app: Product
     story.assert_completed(count=1)
 
 
+def test_a_second_round_waits_for_its_own_stream(mockai: MockAI, app: Product) -> None:
+    """What stood at the gate in the first round has not missed it: the wait is for the next one."""
+    story = mockai.script(tokens=40, hold_at=12)
+    for asked in (1, 2):
+        app.ask()
+        story.wait_held()
+        with mockai.mark("stop"):
+            app.press_stop()
+        story.assert_cancelled(within=0.25, max_tokens=12, count=asked)
+
+
+def test_a_script_waits_only_for_its_own_streams(mockai: MockAI, app: Product) -> None:
+    """A gate's name is a label that several scripts may share."""
+    one = mockai.script("one", model="one", hold_at=3)
+    other = mockai.script("other", model="other", hold_at=3)
+    app.ask(model="one")
+    one.wait_held()
+    with pytest.raises(AssertionError, match="'other' to be held at gate 'hold-1'"):
+        other.wait_held(timeout=0)
+
+
 # ── scripts and exchanges ────────────────────────────────────────────────────────────────────
 
 
