@@ -169,7 +169,7 @@ def test_a_script_lets_go_only_its_own_streams(mockai: MockAI, app: Product) -> 
 
 def test_nobody_at_a_gate_is_a_conflict(mockai: MockAI) -> None:
     """To release before anybody is held is a mistake in the order of the test."""
-    with pytest.raises(ConflictError, match="not held at gate 'door'"):
+    with pytest.raises(ConflictError, match="nothing is held at gate 'door'"):
         mockai.release("door")
     with pytest.raises(ConflictError, match=r"no stream of 'script-1' is held at 'hold-1': wait_h"):
         mockai.script(hold_at=1).release()
