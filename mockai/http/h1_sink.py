@@ -165,8 +165,9 @@ class H1Sink:
 
     def _leave(self, errno: int | None) -> None:
         self._stop()
-        if self._listener is not None:
-            self._listener.gone(*how_left((self._errno, errno)))
+        listener, self._listener = self._listener, None  # a FIN and the end after it are one
+        if listener is not None:
+            listener.gone(*how_left((self._errno, errno)))
 
     def _stop(self) -> None:
         self._fd = None
