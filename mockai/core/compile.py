@@ -87,6 +87,7 @@ class _Builder:
             holds=self._holds(),
             finish_reason=self.finish_reason,
             paced=self.clock_s > 0,
+            speed=self.speed,
         )
 
     def _holds(self) -> tuple[HoldPoint, ...]:

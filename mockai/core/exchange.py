@@ -8,13 +8,16 @@ seconds since the request was received.
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from mockai.core.policy import STOP_NOW, Policy
 from mockai.core.reply import Reply
 
+NS = 1_000_000_000
 Outcome = Literal["open", "completed", "cancelled", "failed"]
 Cause = Literal["refused", "scripted", "shutdown", "internal"]
 How = Literal["fin", "reset", "timeout", "lost", "h2_rst_stream", "h2_goaway", "api_cancel"]
@@ -144,6 +147,20 @@ class Schedule:
         moved = [by_ns for start, by_ns in self.shifts if start <= frame]
         return self.start_s + (self.reply.due_ns[frame] + (moved[-1] if moved else 0)) / 1e9
 
+    def tokens_after(self, tokens: int, at_s: float, span_s: float) -> int:
+        """Return the tokens that the plan reaches `span_s` of its own time after `at_s`.
+
+        `tokens` are out at `at_s`. Holds that were still to come do not count. What is overdue
+        then (the reader stalled) counts as due at once: a stall shifts the timeline.
+        """
+        upcoming = bisect_right(self.reply.tokens, tokens)
+        if upcoming == len(self.reply):
+            return tokens
+        shift_ns = self.shifts[-1][1] if self.shifts else 0
+        elapsed_ns = round((at_s - self.start_s) * NS) - shift_ns
+        begun_ns = min(elapsed_ns, self.reply.due_ns[upcoming])
+        return max(tokens, self.reply.tokens_by(begun_ns + round(span_s / self.reply.speed * NS)))
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:
@@ -155,13 +172,20 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What an exchange costs under its policy. `cost_usd` is `None` without a known price."""
+    """What an exchange costs under a policy, in tokens and in exact US dollars.
+
+    `wasted` is the part of the completion that came after the stop, `cached` the discounted part
+    of the prompt. Money is `None` without a known price, and `note` says so.
+    """
 
     policy: str
     prompt_tokens: int
     completion_tokens: int
     wasted_tokens: int
     cost_usd: str | None = None
+    wasted_usd: str | None = None
+    cached_tokens: int = 0
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +219,9 @@ class Exchange:
     retry_of: str | None = None
     bill: Bill | None = None
     schedule: Schedule | None = None
+    policy: Policy = STOP_NOW
+    cached_tokens: int = 0
+    """Prompt tokens that the provider had in its cache; the bill shows them."""
 
     @property
     def ended(self) -> bool:
@@ -214,7 +241,7 @@ class Exchange:
         }
 
 
-_INTERNAL = {"received_ns", "schedule"}
+_INTERNAL = {"received_ns", "schedule", "policy", "cached_tokens"}
 
 
 def utc_text(seconds: float) -> str:

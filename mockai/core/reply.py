@@ -27,7 +27,10 @@ class HoldPoint:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Deltas and columns. `due_ns[i]` is when frame i leaves, `tokens[i]` the sum after it."""
+    """Deltas and columns. `due_ns[i]` is when frame i leaves, `tokens[i]` the sum after it.
+
+    Times are scaled by `speed` already; who adds a time of the scenario's scales it too.
+    """
 
     deltas: tuple[Piece, ...]
     due_ns: array[int]
@@ -35,6 +38,7 @@ class Reply:
     holds: tuple[HoldPoint, ...]
     finish_reason: str
     paced: bool
+    speed: float = 1.0
 
     def __len__(self) -> int:
         return len(self.due_ns)
