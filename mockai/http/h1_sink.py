@@ -24,14 +24,15 @@ _END_OF_CHUNKS = b"0\r\n\r\n"
 class H1Sink:
     """The way out to the client of one request.
 
-    `chunked` is false for HTTP/1.0, where the end of the connection is the end of the body.
+    `chunked` is false for HTTP/1.0, where only a length or the end of the connection ends a body:
+    `keep_alive` says, once the head is set, whether the connection may carry another request.
     """
 
     def __init__(self, connection: Connection, *, chunked: bool, keep_alive: bool) -> None:
         self.progress = Progress()
         self._connection = connection
         self._chunked = chunked
-        self._keep_alive = keep_alive
+        self.keep_alive = keep_alive
         self._fd = descriptor_of(connection)
         self._head = b""
         self._rest = memoryview(b"")
@@ -53,11 +54,13 @@ class H1Sink:
         """Set the head; it leaves with the next write."""
         if any(name == "content-length" for name, _ in headers):
             self._chunked = False
+        elif not self._chunked:
+            self.keep_alive = False
         lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"date: {http_date()}"]
         lines += [f"{name}: {value}" for name, value in headers]
         if self._chunked:
             lines.append("transfer-encoding: chunked")
-        lines.append(f"connection: {'keep-alive' if self._keep_alive else 'close'}")
+        lines.append(f"connection: {'keep-alive' if self.keep_alive else 'close'}")
         self._head = "\r\n".join([*lines, "", ""]).encode("latin-1")
 
     def write(self, frames: Sequence[bytes]) -> bool:

@@ -86,9 +86,8 @@ class _Exchange:
             wall_s=wall_clock(),
         )
         self.recorder.request_id = _request_id(self.recorder.id)
-        self.keep_alive = request.keep_alive
         self.sink = H1Sink(
-            connection, chunked=request.version >= (1, 1), keep_alive=self.keep_alive
+            connection, chunked=request.version >= (1, 1), keep_alive=request.keep_alive
         )
         self.over = asyncio.Event()
         self.stream = Stream(
@@ -111,7 +110,7 @@ class _Exchange:
                 self.stream.crashed(error)
         finally:
             self._let_go()
-        return Taken(keep_alive=self.keep_alive)
+        return Taken(keep_alive=self.sink.keep_alive)
 
     async def refuse(self, error: OpenAIError) -> web.StreamResponse:
         """Answer with an error."""
@@ -135,6 +134,7 @@ class _Exchange:
         recorder, scenario = self.recorder, chosen.entry.scenario
         recorder.scenario, recorder.seed = scenario.name, scenario.seed
         recorder.ordinal = chosen.ordinal
+        recorder.policy = scenario.policy or recorder.policy
         encoding = get_encoding(encoding_for_model(chat.model)[0])
         reply = chosen.entry.reply(encoding, self.session.settings.speed)
         return plan_chat(
@@ -143,6 +143,7 @@ class _Exchange:
             seed=chosen.seed,
             created=int(wall_clock()),
             prompt_tokens=prompt_tokens,
+            usage_report=recorder.policy.settle.usage,
         )
 
     async def _read(self) -> bytes:
