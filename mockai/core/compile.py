@@ -25,10 +25,11 @@ from mockai.core.text import Piece, split
 from mockai.core.tokens import Encoding
 
 NS = 1_000_000_000
+LONGEST_S = 365 * 86_400
 
 
 def compile_reply(scenario: Scenario, encoding: Encoding, *, speed: float = 1.0) -> Reply:
-    """Compile the reply of a scenario. Raises `ScenarioError` for a hold beyond its end."""
+    """Compile the reply of a scenario. Raises `ScenarioError` for one that cannot be."""
     builder = _Builder(scenario, encoding, speed)
     for step in scenario.reply:
         builder.add(step)
@@ -80,6 +81,8 @@ class _Builder:
             self.clock_s += self.scenario.pace.ttft
         self.due_s.append(self.clock_s)
         self.tokens.append(self.tokens[-1])
+        if self.clock_s / self.speed > LONGEST_S:
+            raise ScenarioError(f"{self.scenario.name}: the reply would take more than a year")
         return Reply(
             deltas=tuple(self.deltas),
             due_ns=array("q", (self._ns(seconds) for seconds in self.due_s)),
@@ -92,7 +95,7 @@ class _Builder:
 
     def _holds(self) -> tuple[HoldPoint, ...]:
         points = [self._hold(place, *asked) for place, asked in enumerate(self.asked, 1)]
-        return tuple(sorted(points, key=lambda point: point.frame))
+        return tuple(sorted(points, key=lambda point: (point.frame, point.due_ns)))
 
     def _hold(self, place: int, asked: HoldArguments, frame: int, at_s: float) -> HoldPoint:
         if asked.at_token is not None:

@@ -33,6 +33,8 @@ class Plan:
     prompt_tokens: int
     completion_id: str
     headers: tuple[tuple[str, str], ...] = ()
+    cached_tokens: int = 0
+    """Those of the prompt that the provider had in its cache."""
 
 
 class Playback:
@@ -138,9 +140,8 @@ class Playback:
         if target > reply.total:
             return
         last = reply.frame_of(target)
-        again = HoldPoint(
-            held.name, last + 1, reply.tokens[last], reply.due_ns[last], held.timeout_ns
-        )
+        due_ns = max(held.due_ns, reply.due_ns[last])
+        again = HoldPoint(held.name, last + 1, reply.tokens[last], due_ns, held.timeout_ns)
         later = self._holds[self._next_hold :]
         self._holds[self._next_hold :] = sorted([again, *later], key=lambda point: point.frame)
 
