@@ -69,6 +69,16 @@ def speed(text: str) -> float:
     return factor
 
 
+def policy(text: str) -> str:
+    """Return the name of a preset."""
+    from mockai.core.policy import preset
+
+    try:
+        return preset(text).name
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _converted(kind: Callable[[str], Any], text: str, variable: str) -> Any:
     try:
         return kind(text)

@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from mockai.cli.options import add_option, add_switch, port, speed
+from mockai.cli.options import add_option, add_switch, policy, port, speed
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +26,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         parser, "--speed", kind=speed, default=1.0, help="scales ttft, rate and pauses of scenarios"
     )
     add_option(parser, "--seed", kind=int, help="seed of every scenario, in place of its own")
+    add_option(
+        parser, "--policy", kind=policy, default="stop-now", help="how a cancel is billed, a preset"
+    )
+    add_option(
+        parser, "--prices", kind=Path, help="own prices, TOML or YAML, in US dollars per 1M tokens"
+    )
     add_option(
         parser,
         "--ready-file",
@@ -47,6 +53,8 @@ async def _serve(asked: argparse.Namespace) -> None:
     import signal
 
     from mockai.core.loading_tmp import read_scenarios
+    from mockai.core.policy import preset
+    from mockai.core.prices import read_prices, shipped_prices
     from mockai.http.server import serve
     from mockai.http.state import ServerOptions
 
@@ -60,6 +68,10 @@ async def _serve(asked: argparse.Namespace) -> None:
         strict_match=asked.strict_match,
         speed=asked.speed,
         seed=asked.seed,
+        policy=preset(asked.policy),
+        prices=shipped_prices().with_own(read_prices(asked.prices))
+        if asked.prices
+        else shipped_prices(),
     )
 
     def ready(url: str) -> None:

@@ -29,6 +29,8 @@ from mockai.core.exchange import (
     Tokens,
 )
 from mockai.core.plan import Plan, Playback
+from mockai.core.policy import STOP_NOW, Policy
+from mockai.core.prices import NO_PRICES, Prices
 
 _SAMPLES = 512
 _HEAD_AND_BODY = 2  # frames of an answer in one body
@@ -90,6 +92,8 @@ class Recorder:
     ordinal: int | None = None
     status: int | None = None
     error: str | None = None
+    policy: Policy = STOP_NOW
+    prices: Prices = NO_PRICES
     plan: Plan | None = None
     playback: Playback | None = None
     progress: Progress = field(default_factory=Progress)
@@ -208,7 +212,7 @@ class Recorder:
         exchange = self._exchange(
             now_ns, outcome, phase=phase, cause=cause, disconnect=disconnect, ended=True
         )
-        return replace(exchange, bill=bill(exchange))
+        return replace(exchange, bill=bill(exchange, self.policy, self.prices))
 
     def _exchange(
         self,
@@ -249,6 +253,8 @@ class Recorder:
             timing=self._timing(now_ns if ended else None),
             connection=self.connection,
             schedule=self._schedule(),
+            policy=self.policy,
+            cached_tokens=plan.cached_tokens if plan else 0,
         )
 
     def _tokens(self, now_ns: int) -> Tokens:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, fiel
 
 from mockai.core.checks import CheckEntry
 from mockai.core.model import Model, Name
+from mockai.core.policy import PolicyChoice
 from mockai.core.units import Duration
 
 HOLD_TIMEOUT_S = 60.0
@@ -149,7 +150,9 @@ class Scenario(Model):
     match: Match = Match()
     reply: tuple[Step, ...]
     pace: Pace = Pace()
-    policy: Literal["stop-now"] = "stop-now"
+    policy: PolicyChoice | None = Field(
+        default=None, description="a preset's name or its own knobs; default: the session's"
+    )
     expect: tuple[CheckEntry, ...] = ()
     seed: int = 0
     times: int | None = Field(default=None, ge=1, description="answers this often, then is spent")

@@ -20,7 +20,10 @@ from mockai.core.compile import compile_reply
 from mockai.core.errors import ConflictError, NotFoundError
 from mockai.core.exchange import Connection, Exchange, RequestFacts, utc_text
 from mockai.core.journal import Journal
+from mockai.core.ledger import Ledger
 from mockai.core.matching import Matchable, difference, miss
+from mockai.core.policy import STOP_NOW, Policy
+from mockai.core.prices import NO_PRICES, Prices
 from mockai.core.recorder import Recorder
 from mockai.core.reply import Reply
 from mockai.core.scenario import DEFAULT_SCENARIO, Scenario
@@ -36,11 +39,16 @@ MOST_ENDED = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a session is made with; `speed` scales what is on a plan, never gates or checks."""
+    """What a session is made with; `speed` scales what is on a plan, never gates or checks.
+
+    `policy` bills where a scenario names none.
+    """
 
     speed: float = 1.0
     seed: int | None = None
     strict_match: bool = False
+    policy: Policy = STOP_NOW
+    prices: Prices = NO_PRICES
 
 
 @dataclass(slots=True)
@@ -102,6 +110,8 @@ class Session:
         self.gates = Gates()
         self.marks: list[MarkStamp] = []
         self.journal = Journal()
+        self.ledger = Ledger(self.settings.prices)
+        self.advanced_s = 0.0
 
     # ── scenarios ────────────────────────────────────────────────────────────────────────────
 
@@ -160,6 +170,8 @@ class Session:
             received_at=utc_text(wall_s),
             request=request,
             connection=connection,
+            policy=self.settings.policy,
+            prices=self.settings.prices,
         )
         self.journal.open(recorder)
         self._wake()
@@ -178,6 +190,7 @@ class Session:
         """Journal a final exchange; one of an older generation has no place left."""
         if exchange.generation == self.generation:
             self.journal.close(exchange)
+            self.ledger.add(exchange, clock_s=self.clock_s)
             self._wake()
 
     def done(self, stream: Stream) -> None:
@@ -198,6 +211,20 @@ class Session:
             return None
         missed = [item for item in played if gate not in {hold.name for hold in item.holds}]
         return missed[-1] if missed else None
+
+    # ── settlement ───────────────────────────────────────────────────────────────────────────
+
+    @property
+    def clock_s(self) -> float:
+        """Seconds of the settlement clock: those that passed, and those it was advanced by.
+
+        It counts on the monotonic clock: a wall clock that is set settles nothing.
+        """
+        return self._pacer.now_ns() / 1e9 + self.advanced_s
+
+    def advance(self, seconds: float) -> None:
+        """Move the settlement clock on; nothing else follows it."""
+        self.advanced_s += seconds
 
     # ── marks, checks and waiting ────────────────────────────────────────────────────────────
 
@@ -223,6 +250,7 @@ class Session:
                 now_ns=self._pacer.now_ns(),
                 called_ns=called_ns,
                 patience=patience,
+                prices=self.settings.prices,
             )
             return [evaluate(check, evidence) for check in wanted]
 

@@ -18,6 +18,7 @@ from mockai.core.errors import ConflictError, MockaiError, NotFoundError, Scenar
 from mockai.core.exchange import Exchange
 from mockai.core.loading_tmp import parse_scenarios, validate_model
 from mockai.core.model import Model, Name
+from mockai.core.policy import PolicyChoice
 from mockai.core.timeline import draw
 from mockai.core.units import Duration, parse_duration
 from mockai.engine.sessions import Session, Settings
@@ -110,6 +111,7 @@ class SessionSettings(Model):
     speed: float | None = Field(default=None, gt=0)
     seed: int | None = None
     strict_match: bool | None = None
+    policy: PolicyChoice | None = None
 
 
 async def health(request: web.Request) -> web.Response:
@@ -355,6 +357,8 @@ async def _settings(request: web.Request) -> Settings:
         speed=options.speed if asked.speed is None else asked.speed,
         seed=options.seed if asked.seed is None else asked.seed,
         strict_match=options.strict_match if asked.strict_match is None else asked.strict_match,
+        policy=asked.policy or options.policy,
+        prices=options.prices,
     )
 
 

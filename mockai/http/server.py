@@ -41,7 +41,11 @@ class Server:
         options = self.options
         pacer = LoopPacer(asyncio.get_running_loop())
         settings = Settings(
-            speed=options.speed, seed=options.seed, strict_match=options.strict_match
+            speed=options.speed,
+            seed=options.seed,
+            strict_match=options.strict_match,
+            policy=options.policy,
+            prices=options.prices,
         )
         sessions = Sessions(pacer, loaded=options.scenarios, settings=settings)
         self._state = State(options, pacer, sessions)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from mockai.core.policy import STOP_NOW, Policy
+from mockai.core.prices import Prices, shipped_prices
 from mockai.core.scenario import Scenario
 from mockai.engine.pacer import Pacer
 from mockai.engine.sessions import Sessions
@@ -18,7 +20,10 @@ KEPT_BODY = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerOptions:
-    """How a server is started. `port` 0 takes a free one; `speed` scales what is on a plan."""
+    """How a server is started. `port` 0 takes a free one; `speed` scales what is on a plan.
+
+    `policy` bills where neither the session nor the scenario names one.
+    """
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -26,6 +31,8 @@ class ServerOptions:
     speed: float = 1.0
     seed: int | None = None
     strict_match: bool = False
+    policy: Policy = STOP_NOW
+    prices: Prices = field(default_factory=shipped_prices)
     patience: float = field(default_factory=lambda: float(os.environ.get("MOCKAI_PATIENCE", "1")))
 
 

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from mockai.core.exchange import Exchange
 from mockai.core.model import Model
+from mockai.core.prices import NO_PRICES, Prices
 
 
 class Where(Model):
@@ -64,6 +65,7 @@ class Evidence:
     now_ns: int = 0
     called_ns: int = 0
     patience: float = 1.0
+    prices: Prices = NO_PRICES
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import Any
 from mockai.core.dialects.chat_request import ChatRequest
 from mockai.core.dialects.models import snapshot_of
 from mockai.core.plan import Plan
+from mockai.core.policy import UsageReport
 from mockai.core.reply import Reply
 
 ENDPOINT = "chat.completions"
@@ -30,7 +31,13 @@ _PAD_SHELL = len(',"obfuscation":""}')
 
 
 def plan_chat(
-    request: ChatRequest, reply: Reply, *, seed: int, created: int, prompt_tokens: int
+    request: ChatRequest,
+    reply: Reply,
+    *,
+    seed: int,
+    created: int,
+    prompt_tokens: int,
+    usage_report: UsageReport = "final",
 ) -> Plan:
     """Return the plan of one request. Same arguments, same bytes; `created` is Unix seconds."""
     letters = random.Random(seed).choices(_ALNUM, k=29)
@@ -43,7 +50,9 @@ def plan_chat(
     }
     return Plan(
         reply=reply,
-        frames=ChatFrames(request, reply, head, usage(prompt_tokens, reply.total), seed),
+        frames=ChatFrames(
+            request, reply, head, usage(prompt_tokens, reply.total), seed, usage_report
+        ),
         stream=request.stream,
         prompt_tokens=prompt_tokens,
         completion_id=completion_id,
@@ -61,6 +70,7 @@ class ChatFrames:
         "_head",
         "_pad",
         "_reply",
+        "_report",
         "_request",
         "_usage",
     )
@@ -72,13 +82,15 @@ class ChatFrames:
         head: dict[str, Any],
         usage: dict[str, Any],
         seed: int,
+        usage_report: UsageReport = "final",
     ) -> None:
         self._request, self._reply, self._head, self._usage = request, reply, head, usage
+        self._report = usage_report
         chunk_head = {**head, "object": "chat.completion.chunk", **_tier(head)}
         self._before = "data: " + _dumps(chunk_head)[:-1] + ',"choices":['
         # Chunks of the gpt-4o era have `logprobs`, as null; those of gpt-5 lack the key.
         self._choice_end = ("" if _is_gpt5(head) else ',"logprobs":null') + ',"finish_reason":'
-        self._after = "]" + (',"usage":null' if request.include_usage else "")
+        self._after = "]" + (',"usage":null' if self._final_chunk else "")
         self._pad = seed if request.include_obfuscation else -1
 
     def frame(self, index: int) -> bytes:
@@ -97,6 +109,8 @@ class ChatFrames:
             choice["logprobs"] = None
         choice["finish_reason"] = self._reply.finish_reason
         whole = {**self._head, "choices": [choice], "usage": self._usage, **_tier(self._head)}
+        if self._report == "none":
+            del whole["usage"]
         return json.dumps(whole, indent=2).encode("ascii")
 
     def _message(self) -> dict[str, Any]:
@@ -109,14 +123,31 @@ class ChatFrames:
     def _end(self) -> bytes:
         count = len(self._reply)
         end = self._chunk("{}", f'"{self._reply.finish_reason}"', count)
-        if self._request.include_usage:
+        if self._final_chunk:
             shown = f'{self._before}],"usage":{_dumps(self._usage)}'
             end += self._close(shown, count + 1)
         return end + DONE
 
     def _chunk(self, delta: str, finish: str, index: int) -> bytes:
         choice = f'{{"index":0,"delta":{delta}{self._choice_end}{finish}}}'
-        return self._close(f"{self._before}{choice}{self._after}", index)
+        after = self._after if self._report != "continuous" else self._usage_so_far(index)
+        return self._close(f"{self._before}{choice}{after}", index)
+
+    @property
+    def _final_chunk(self) -> bool:
+        """True when a chunk of its own ends the stream with the usage."""
+        return self._request.include_usage and self._report != "none"
+
+    def _usage_so_far(self, index: int) -> str:
+        """Return the end of a chunk with the usage up to it, in the three fields that vLLM has."""
+        tokens, prompt = self._reply.tokens, self._usage["prompt_tokens"]
+        done = tokens[min(index, len(tokens) - 1)]
+        so_far = {
+            "prompt_tokens": prompt,
+            "total_tokens": prompt + done,
+            "completion_tokens": done,
+        }
+        return f'],"usage":{_dumps(so_far)}'
 
     def _close(self, text: str, index: int) -> bytes:
         """End a chunk, with the padding that hides the length of its text."""
