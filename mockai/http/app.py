@@ -9,7 +9,7 @@ from aiohttp import web
 
 from mockai.core import openai_errors
 from mockai.core.errors import MockaiError, OpenAIError
-from mockai.http import control_routes, openai_routes
+from mockai.http import billing_routes, control_routes, openai_routes
 from mockai.http.control_routes import error_response as control_error
 from mockai.http.openai_routes import error_response as openai_error
 from mockai.http.state import MAX_BODY, STATE, State
@@ -22,7 +22,8 @@ def make_app(state: State) -> web.Application:
     """Return the application of one server."""
     app = web.Application(client_max_size=MAX_BODY, middlewares=[_errors])
     app[STATE] = state
-    app.add_routes([*control_routes.routes(), *openai_routes.routes()])
+    # The last two answer whatever else stands below their roots.
+    app.add_routes([*billing_routes.routes(), *control_routes.routes(), *openai_routes.routes()])
     return app
 
 

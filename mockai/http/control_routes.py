@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
 from pydantic import Field
@@ -25,6 +25,7 @@ from mockai.engine.sessions import Session, Settings
 from mockai.http.state import STATE, State
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
+Body = TypeVar("Body", bound=Model)
 _ROOT = "/_mockai"
 _SESSION = _ROOT + "/sessions/{session}"
 MAX_WAIT_S = 60.0
@@ -360,6 +361,12 @@ async def _settings(request: web.Request) -> Settings:
         policy=asked.policy or options.policy,
         prices=options.prices,
     )
+
+
+async def read_body(request: web.Request, model: type[Body]) -> Body:
+    """Return the JSON body as a model. Raises what the control API answers for a bad one."""
+    asked: Body = validate_model(model, await _json(request), source="body")
+    return asked
 
 
 async def _json(request: web.Request) -> Any:

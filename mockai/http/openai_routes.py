@@ -226,6 +226,8 @@ def _live_session(request: web.Request) -> Session:
 _SERVED: Mapping[str, tuple[str, ...]] = {
     "/chat/completions": ("POST",),
     "/models": ("GET",),
+    "/organization/costs": ("GET",),
+    "/organization/usage/completions": ("GET",),
 }
 
 
