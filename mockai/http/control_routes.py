@@ -14,7 +14,7 @@ from aiohttp import web
 from pydantic import Field
 
 from mockai.core.checks import CheckEntry, check_of
-from mockai.core.errors import ConflictError, MockaiError, NotFoundError, ScenarioError
+from mockai.core.errors import ConflictError, FullError, MockaiError, NotFoundError, ScenarioError
 from mockai.core.exchange import Exchange
 from mockai.core.loading_tmp import parse_scenarios, validate_model
 from mockai.core.model import Model, Name
@@ -73,6 +73,7 @@ _STATUS: tuple[tuple[type[MockaiError], int, str], ...] = (
     (ScenarioError, 400, "invalid_scenario"),
     (NotFoundError, 404, "not_found"),
     (ConflictError, 409, "conflict"),
+    (FullError, 429, "too_many_sessions"),
 )
 
 

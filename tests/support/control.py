@@ -49,7 +49,8 @@ def send(
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
     try:
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        connection.request(method, path, data, headers or {})
+        declared = {} if data is None else {"Content-Type": "application/json"}
+        connection.request(method, path, data, {**declared, **(headers or {})})
         response = connection.getresponse()
         return Answer(response.status, dict(response.headers), response.read())
     finally:
