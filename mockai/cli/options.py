@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
-from typing import Any
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
+Read = TypeVar("Read")
+_SHIFTS = {"": 0, "K": 10, "M": 20, "G": 30}
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"", "0", "false", "no", "off"}
 
@@ -22,15 +25,32 @@ def add_option(
     kind: Callable[[str], Any] = str,
     default: Any = None,
     metavar: str | None = None,
+    is_secret: bool = False,
     help: str,
 ) -> None:
-    """Add an option with a value; the environment gives its default."""
+    """Add an option with a value; the environment gives its default, which a secret never shows."""
     variable = variable_of(flag)
     if (text := os.environ.get(variable)) is not None:
         default = _converted(kind, text, variable)
-    shown = f" (default: {default})" if default is not None else ""
+    shown = f" (default: {default})" if default is not None and not is_secret else ""
     parser.add_argument(
-        flag, type=kind, default=default, metavar=metavar, help=f"{help}{shown} [{variable}]"
+        flag,
+        type=kind,
+        default=default,
+        metavar=metavar,
+        help=f"{help}{shown} [{variable}]".replace("%", "%%"),
+    )
+
+
+def add_list(
+    parser: argparse.ArgumentParser, flag: str, *, kind: Callable[[str], Any], help: str
+) -> None:
+    """Add an option that can be given several times; the environment separates by commas."""
+    variable = variable_of(flag)
+    texts = os.environ.get(variable, "").split(",")
+    default = [_converted(kind, text.strip(), variable) for text in texts if text.strip()]
+    parser.add_argument(
+        flag, action="append", type=kind, default=default, help=f"{help} [{variable}, commas]"
     )
 
 
@@ -58,6 +78,67 @@ def port(text: str) -> int:
     return number
 
 
+def number(text: str) -> int:
+    """Return a whole number above 0."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) > 0):  # noqa: PLR2004
+        raise argparse.ArgumentTypeError(f"must be a whole number above 0 (got {text!r})")
+    return int(text)
+
+
+def size(text: str) -> int:
+    """Return bytes: `32MB`, `512KB`, `1000`; K, M and G are powers of 1,024."""
+    found = re.fullmatch(r"(\d{1,9})\s*([KMG]?)i?B?", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"must be a size such as 32MB or 512KB (got {text!r})")
+    return int(found[1]) << _SHIFTS[found[2].upper()]
+
+
+def seconds(text: str) -> float:
+    """Return a duration in seconds: `1s`, `500ms`, `2`."""
+    from mockai.core.units import parse_duration
+
+    return _checked(parse_duration, text)
+
+
+def token(text: str) -> str:
+    """Return an admin token; what is wrong with one is said without showing it."""
+    from mockai.core.door import admin_token
+
+    return _checked(admin_token, text)
+
+
+def host(text: str) -> str:
+    """Return the name of a host."""
+    from mockai.core.door import host_name
+
+    return _checked(host_name, text)
+
+
+def origin(text: str) -> str:
+    """Return the origin of a page."""
+    from mockai.core.cors import cors_origin
+
+    return _checked(cors_origin, text)
+
+
+def body_path(text: str) -> tuple[str | int, ...]:
+    """Return a path into a JSON body."""
+    from mockai.core.keeping import parse_path
+
+    return _checked(parse_path, text)
+
+
+def choice(allowed: Sequence[str]) -> Callable[[str], str]:
+    """Return a kind that takes one of several words."""
+
+    def chosen(text: str) -> str:
+        if text not in allowed:
+            raise argparse.ArgumentTypeError(f"must be {' or '.join(allowed)} (got {text!r})")
+        return text
+
+    return chosen
+
+
 def speed(text: str) -> float:
     """Return a factor above 0."""
     try:
@@ -76,6 +157,15 @@ def policy(text: str) -> str:
     try:
         return preset(text).name
     except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _checked(read: Callable[[str], Read], text: str) -> Read:
+    from mockai.core.errors import MockaiError
+
+    try:
+        return read(text)
+    except (ValueError, MockaiError) as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 

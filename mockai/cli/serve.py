@@ -6,7 +6,9 @@ import argparse
 import os
 from pathlib import Path
 
+from mockai.cli.logs import add_log_options
 from mockai.cli.options import add_option, add_switch, policy, port, speed
+from mockai.cli.serving import add_door_options, add_limit_options, add_record_options
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -38,12 +40,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         kind=Path,
         help="file to write the URL to once requests are accepted",
     )
+    add_door_options(parser)
+    add_record_options(parser)
+    add_limit_options(parser)
+    add_log_options(parser)
 
 
 def run(asked: argparse.Namespace) -> int:
     """Serve until told to stop."""
     import asyncio
 
+    from mockai.cli.logs import configure
+
+    configure(asked)
     asyncio.run(_serve(asked))
     return 0
 
@@ -52,15 +61,20 @@ async def _serve(asked: argparse.Namespace) -> None:
     import asyncio
     import signal
 
+    from mockai.cli.serving import server_options
     from mockai.core.loading_tmp import read_scenarios
     from mockai.core.policy import preset
     from mockai.core.prices import read_prices, shipped_prices
     from mockai.http.server import serve
     from mockai.http.state import ServerOptions
 
-    stop = asyncio.Event()
+    stop, hurry = asyncio.Event(), asyncio.Event()
+
+    def signalled() -> None:
+        (hurry if stop.is_set() else stop).set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, signalled)
     options = ServerOptions(
         host=asked.host,
         port=asked.port,
@@ -72,6 +86,7 @@ async def _serve(asked: argparse.Namespace) -> None:
         prices=shipped_prices().with_own(read_prices(asked.prices))
         if asked.prices
         else shipped_prices(),
+        **server_options(asked),
     )
 
     def ready(url: str) -> None:
@@ -79,7 +94,7 @@ async def _serve(asked: argparse.Namespace) -> None:
         if asked.ready_file is not None:
             asked.ready_file.write_text(f"{url}/v1\n", encoding="utf-8")
 
-    await serve(options, ready, stop)
+    await serve(options, ready, stop, hurry)
 
 
 def _paths(text: str) -> list[Path]:

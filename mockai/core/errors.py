@@ -27,7 +27,11 @@ class NotFoundError(MockaiError):
 
 
 class ConflictError(MockaiError):
-    """A request that makes sense, but not now: nothing is held at that gate, the house is full."""
+    """A request that makes sense, but not now: nothing is held at that gate."""
+
+
+class FullError(MockaiError):
+    """A limit of the server is reached; the text names the option that raises it."""
 
 
 class OpenAIError(Exception):

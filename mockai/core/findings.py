@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from mockai.core.checks.base import Evidence
 from mockai.core.exchange import Exchange
+from mockai.core.units import show_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,20 @@ def _left_open(exchange: Exchange, evidence: Evidence) -> str | None:
     held = exchange.holds and exchange.holds[-1].for_s is None
     where = f", held at '{exchange.holds[-1].name}'" if held else ""
     return (
-        f"The connection is still open after {since_s:.2f} s{where}: nothing has closed the "
-        "stream. Leaving the loop does not: close the response (`with`, `await stream.close()`, "
-        "`controller.abort()`)."
+        f"The connection is still open after {show_seconds(since_s)}{where}: nothing has closed "
+        "the stream. Leaving the loop does not: close the response (`with`, "
+        "`await stream.close()`, `controller.abort()`)."
     )
+
+
+def _refused(exchange: Exchange, evidence: Evidence) -> str | None:  # noqa: ARG001
+    if exchange.cause != "refused" or not exchange.error:
+        return None
+    return f"mockai answered {exchange.status}: {exchange.error}"
 
 
 _FINDINGS: dict[str, Callable[[Exchange, Evidence], str | None]] = {
     "drained": _drained,
     "left-open": _left_open,
+    "refused": _refused,
 }

@@ -81,6 +81,17 @@ def model_not_found(model: str) -> OpenAIError:
 # --- what only mockai refuses; the sentences are ours
 
 
+def request_timeout(limit_s: float) -> OpenAIError:
+    """The request did not come whole in time."""
+    return OpenAIError(408, f"The request did not arrive within {limit_s:g} s.", code="timeout")
+
+
+def shutting_down() -> OpenAIError:
+    """The server stops: what runs may end, nothing new begins."""
+    sentence = "The server is shutting down."
+    return OpenAIError(503, sentence, type="server_error", code="shutting_down")
+
+
 def no_scenario(message: str) -> OpenAIError:
     """No scenario answers this request; `message` names the nearest."""
     return OpenAIError(404, message, code="no_scenario_matched")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from mockai.core.checks.base import Evidence, Judgement, Row
+from textwrap import indent
+
+from mockai.core.checks.base import Evidence, Judgement, Row, fate
 from mockai.core.exchange import Exchange
 from mockai.core.findings import diagnose
 from mockai.core.timeline import draw
@@ -16,7 +18,7 @@ def block(exchange: Exchange, judgement: Judgement, evidence: Evidence) -> str:
     found = [finding.explanation for finding in diagnose(exchange, evidence)]
     remarks = [judgement.hint] if judgement.hint else found
     for remark in remarks:
-        lines += ["", f"  {remark}"]
+        lines += ["", indent(remark, "  ")]
     return "\n".join(lines)
 
 
@@ -25,6 +27,12 @@ def title(exchange: Exchange) -> str:
     request = exchange.request
     scenario = f"scenario '{exchange.scenario}'" if exchange.scenario else "no scenario"
     return f"exchange #{exchange.seq}  {request.method} {request.path}  {scenario}"
+
+
+def overview(exchange: Exchange) -> str:
+    """Return one line that names an exchange and how it ended."""
+    why = f": {exchange.error.splitlines()[0]}" if exchange.error else ""
+    return f"  {title(exchange)}  {fate(exchange)}{why}"
 
 
 def _table(rows: tuple[Row, ...]) -> list[str]:

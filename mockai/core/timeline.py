@@ -29,7 +29,7 @@ def draw(exchange: Exchange) -> str:
 
 
 def _events(exchange: Exchange) -> Iterator[Event]:
-    timing, tokens = exchange.timing, exchange.tokens
+    timing = exchange.timing
     if timing.headers_s is None:
         yield Event(0.0, "received", "request")
     else:
@@ -38,23 +38,34 @@ def _events(exchange: Exchange) -> Iterator[Event]:
         yield Event(timing.first_token_s, "first_token", "first token", 1)
     for hold in exchange.holds:
         yield Event(hold.at_s, "held", f"held at '{hold.name}' ({_count(hold.token)})", hold.token)
-        if hold.for_s is not None and not _left_during(exchange, hold.at_s + hold.for_s):
+        if hold.for_s is not None and not _ended_there(exchange, hold.at_s + hold.for_s):
             word = "hold timed out" if hold.timed_out else "released"
             yield Event(hold.at_s + hold.for_s, "released", word, hold.token)
     for mark in exchange.marks:
         yield Event(mark.at_s, "mark", f"mark '{mark.name}'", mark.token)
-    if exchange.disconnect is not None:
-        left = exchange.disconnect
-        yield Event(
-            left.at_s, "disconnected", f"client left ({left.how}, {_count(left.token)})", left.token
-        )
+    yield from _last(exchange)
+
+
+def _last(exchange: Exchange) -> Iterator[Event]:
+    """Yield how it ended, or how far it is."""
+    timing, left, written = exchange.timing, exchange.disconnect, exchange.tokens.written
+    if left is not None:
+        text = f"client left ({left.how}, {_count(left.token)})"
+        yield Event(left.at_s, "disconnected", text, left.token)
     elif timing.ended_s is not None:
-        yield Event(timing.ended_s, "ended", _ending(exchange), tokens.written)
+        yield Event(timing.ended_s, "ended", _ending(exchange), written)
+    elif timing.last_write_s is not None and written and not _is_held(exchange):
+        yield Event(timing.last_write_s, "last_write", f"{_count(written)} so far", written)
 
 
-def _left_during(exchange: Exchange, until_s: float) -> bool:
-    left = exchange.disconnect
-    return left is not None and left.while_held is not None and until_s >= left.at_s
+def _ended_there(exchange: Exchange, until_s: float) -> bool:
+    """Return whether a stay ended because the exchange did, and not by a release."""
+    ended_s = exchange.timing.ended_s
+    return exchange.outcome != "completed" and ended_s is not None and until_s >= ended_s
+
+
+def _is_held(exchange: Exchange) -> bool:
+    return bool(exchange.holds) and exchange.holds[-1].for_s is None
 
 
 def _ending(exchange: Exchange) -> str:

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h)?\s*")
-_IN_MILLISECONDS_S, _TWO_DIGITS_S = 0.01, 10
+_IN_MILLISECONDS_S, _WHOLE_S = 0.1, 100
 _ALLOWED = 'seconds as a number, or text such as "500ms", "2s", "5m", "1h"'
 
 
@@ -44,7 +44,8 @@ Duration = Annotated[
 
 
 def show_seconds(seconds: float) -> str:
-    """Return a short text for people: `3 ms`, `0.25 s`, `12.0 s`."""
+    """Return a short text for people, three digits of it: `3 ms`, `0.25 s`, `12 s`."""
+    seconds = round(seconds, 6)
     if abs(seconds) < _IN_MILLISECONDS_S:
         return f"{seconds * 1000:.3g} ms"
-    return f"{seconds:.2f} s" if abs(seconds) < _TWO_DIGITS_S else f"{seconds:.1f} s"
+    return f"{seconds:.3g} s" if abs(seconds) < _WHOLE_S else f"{seconds:.0f} s"

@@ -17,7 +17,7 @@ from mockai.core import openai_errors
 from mockai.core.checks.base import Check, Evidence, MarkStamp, Verdict
 from mockai.core.checks.evaluate import evaluate
 from mockai.core.compile import compile_reply
-from mockai.core.errors import ConflictError, NotFoundError
+from mockai.core.errors import FullError, NotFoundError
 from mockai.core.exchange import Connection, Exchange, RequestFacts, utc_text
 from mockai.core.journal import Journal
 from mockai.core.ledger import Ledger
@@ -29,6 +29,7 @@ from mockai.core.reply import Reply
 from mockai.core.scenario import DEFAULT_SCENARIO, Scenario
 from mockai.core.tokens import Encoding, get_encoding
 from mockai.engine.gates import Gates
+from mockai.engine.observers import Observer
 from mockai.engine.pacer import Pacer
 from mockai.engine.stream import Stream
 
@@ -90,6 +91,7 @@ class Session:
         pacer: Pacer,
         loaded: Iterable[Scenario],
         settings: Settings,
+        observers: tuple[Observer, ...] = (),
     ) -> None:
         self.id = id
         self.settings = settings
@@ -97,6 +99,7 @@ class Session:
         self.ended_at_ns: int | None = None
         self._pacer = pacer
         self._loaded = tuple(loaded)
+        self._observers = observers
         self._waiters: set[asyncio.Future[None]] = set()
         self._running: dict[int, Stream] = {}
         self._begin()
@@ -174,6 +177,8 @@ class Session:
             prices=self.settings.prices,
         )
         self.journal.open(recorder)
+        for observer in self._observers:
+            observer.received(recorder)
         self._wake()
         return recorder
 
@@ -187,7 +192,12 @@ class Session:
             self._wake()
 
     def ended(self, exchange: Exchange) -> None:
-        """Journal a final exchange; one of an older generation has no place left."""
+        """Journal a final exchange; one of an older generation has no place left.
+
+        Observers come before those who wait: what an assertion has seen is in the file.
+        """
+        for observer in self._observers:
+            observer.ended(exchange)
         if exchange.generation == self.generation:
             self.journal.close(exchange)
             self.ledger.add(exchange, clock_s=self.clock_s)
@@ -200,6 +210,10 @@ class Session:
     def exchanges(self) -> tuple[Exchange, ...]:
         """Return all exchanges of this generation, oldest first."""
         return self.journal.exchanges(self._pacer.now_ns())
+
+    def is_idle(self) -> bool:
+        """Say whether no exchange is open."""
+        return next(self.journal.running(), None) is None
 
     def missed(self, scenario: str, gate: str) -> Exchange | None:
         """Return the newest exchange of a scenario that is over and never stood at the gate.
@@ -328,11 +342,13 @@ class Sessions:
         loaded: Iterable[Scenario] = (),
         settings: Settings = Settings(),
         most: int = MOST_SESSIONS,
+        observers: tuple[Observer, ...] = (),
     ) -> None:
         self._pacer = pacer
         self._loaded = tuple(loaded)
         self._settings = settings
         self._most = most
+        self._observers = observers
         self._live: dict[str, Session] = {}
         self._ended: dict[str, Session] = {}
         self.create(DEFAULT)
@@ -340,15 +356,19 @@ class Sessions:
     def create(self, id: str | None = None, settings: Settings | None = None) -> Session:
         """Make a session, or return the live one of that id.
 
-        Raises `ConflictError` when the house is full: a live session is never evicted.
+        Raises `FullError` when the house is full: a live session is never evicted.
         """
         name = id or f"s-{secrets.token_hex(6)}"
         if name in self._live:
             return self._live[name]
         if len(self._live) >= self._most:
-            raise ConflictError(f"{self._most} sessions are live: delete one first")
+            raise FullError(
+                f"{self._most} sessions are live: delete one first, or raise --max-sessions"
+            )
         self._ended.pop(name, None)
-        session = Session(name, self._pacer, self._loaded, settings or self._settings)
+        session = Session(
+            name, self._pacer, self._loaded, settings or self._settings, self._observers
+        )
         self._live[name] = session
         return session
 
@@ -378,6 +398,11 @@ class Sessions:
         if id == DEFAULT:
             self.create(DEFAULT)
         return session
+
+    async def drain(self, wait_s: float) -> None:
+        """Wait until nothing is open, at most `wait_s` seconds."""
+        waits = [session.wait_until(session.is_idle, wait_s=wait_s) for session in self.all()]
+        await asyncio.gather(*waits)
 
     def shut_down(self) -> None:
         """Cut everything."""

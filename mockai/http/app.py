@@ -9,10 +9,11 @@ from aiohttp import web
 
 from mockai.core import openai_errors
 from mockai.core.errors import MockaiError, OpenAIError
-from mockai.http import control_routes, openai_routes
+from mockai.http import billing_routes, control_routes, metrics_routes, openai_routes
 from mockai.http.control_routes import error_response as control_error
+from mockai.http.door import add_cors, door
 from mockai.http.openai_routes import error_response as openai_error
-from mockai.http.state import MAX_BODY, STATE, State
+from mockai.http.state import STATE, State
 
 _log = logging.getLogger("mockai")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -20,8 +21,12 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def make_app(state: State) -> web.Application:
     """Return the application of one server."""
-    app = web.Application(client_max_size=MAX_BODY, middlewares=[_errors])
+    app = web.Application(client_max_size=state.options.limits.body, middlewares=[_errors, door])
     app[STATE] = state
+    if state.options.cors_origins:
+        app.on_response_prepare.append(add_cors)
+    app.add_routes([*billing_routes.routes(), *metrics_routes.routes()])
+    # These answer whatever else stands below their roots, so they come last.
     app.add_routes([*control_routes.routes(), *openai_routes.routes()])
     return app
 
@@ -38,7 +43,7 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPNotFound:
         return openai_error(openai_errors.invalid_url(request.method, request.path))
     except web.HTTPRequestEntityTooLarge:
-        return openai_error(openai_errors.body_too_large(MAX_BODY))
+        return openai_error(openai_errors.body_too_large(request.app[STATE].options.limits.body))
     except web.HTTPException:
         raise
     except ConnectionError:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
 from pydantic import Field
 
 from mockai.core.checks import CheckEntry, check_of
-from mockai.core.errors import ConflictError, MockaiError, NotFoundError, ScenarioError
+from mockai.core.errors import ConflictError, FullError, MockaiError, NotFoundError, ScenarioError
 from mockai.core.exchange import Exchange
 from mockai.core.loading_tmp import parse_scenarios, validate_model
 from mockai.core.model import Model, Name
@@ -25,6 +25,7 @@ from mockai.engine.sessions import Session, Settings
 from mockai.http.state import STATE, State
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
+Body = TypeVar("Body", bound=Model)
 _ROOT = "/_mockai"
 _SESSION = _ROOT + "/sessions/{session}"
 MAX_WAIT_S = 60.0
@@ -72,6 +73,7 @@ _STATUS: tuple[tuple[type[MockaiError], int, str], ...] = (
     (ScenarioError, 400, "invalid_scenario"),
     (NotFoundError, 404, "not_found"),
     (ConflictError, 409, "conflict"),
+    (FullError, 429, "too_many_sessions"),
 )
 
 
@@ -360,6 +362,12 @@ async def _settings(request: web.Request) -> Settings:
         policy=asked.policy or options.policy,
         prices=options.prices,
     )
+
+
+async def read_body(request: web.Request, model: type[Body]) -> Body:
+    """Return the JSON body as a model. Raises what the control API answers for a bad one."""
+    asked: Body = validate_model(model, await _json(request), source="body")
+    return asked
 
 
 async def _json(request: web.Request) -> Any:

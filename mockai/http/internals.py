@@ -11,11 +11,14 @@ import asyncio
 import itertools
 import socket
 import struct
+import sys
 from typing import Protocol
 
 from aiohttp import web
 from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.web_protocol import RequestHandler
+
+from mockai.http.crowd import Crowd, TurnedAway
 
 _numbers = itertools.count(1)
 
@@ -33,7 +36,9 @@ class Leaving(Protocol):
 class Connection(RequestHandler):
     """One client connection: counts its requests, and tells who is being served that it leaves."""
 
-    __slots__ = ("id", "is_lost", "lost_errno", "nth_request", "served")
+    __slots__ = ("crowd", "id", "is_lost", "lost_errno", "nth_request", "served")
+
+    crowd: Crowd
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Give the connection its number."""
@@ -57,6 +62,7 @@ class Connection(RequestHandler):
         self.lost_errno = exc.errno if isinstance(exc, OSError) else None
         if self.served is not None:
             self.served.lost(self.lost_errno)
+        self.crowd.leave()
         super().connection_lost(exc)
 
 
@@ -112,13 +118,22 @@ def http_date() -> str:
     return rfc822_formatted_time()
 
 
-async def listen(runner: web.AppRunner, sock: socket.socket, *, backlog: int) -> asyncio.Server:
-    """Accept connections on a bound socket, each as a `Connection`."""
+async def listen(
+    runner: web.AppRunner, sock: socket.socket, *, backlog: int, crowd: Crowd | None = None
+) -> asyncio.Server:
+    """Accept connections on a bound socket, each as a `Connection` while there is room."""
+    crowd = crowd or Crowd(sys.maxsize)
     server = runner.server
     if server is None:
         raise RuntimeError("set the runner up first")
     loop = asyncio.get_running_loop()
     settings = server._kwargs  # noqa: SLF001 - what AppRunner was told for its handlers
-    return await loop.create_server(
-        lambda: Connection(server, loop=loop, **settings), sock=sock, backlog=backlog
-    )
+
+    def admitted() -> asyncio.Protocol:
+        if not crowd.enter():
+            return TurnedAway()
+        connection = Connection(server, loop=loop, **settings)
+        connection.crowd = crowd
+        return connection
+
+    return await loop.create_server(admitted, sock=sock, backlog=backlog)

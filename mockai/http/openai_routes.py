@@ -26,14 +26,17 @@ from mockai.core.prompt_tokens import count_prompt_tokens
 from mockai.core.tokens import encoding_for_model, get_encoding
 from mockai.engine.sessions import Chosen, Session, wall_clock
 from mockai.engine.stream import Stream
+from mockai.http.door import cors_of
 from mockai.http.facts import facts_of, session_of
 from mockai.http.h1_sink import H1Sink
 from mockai.http.internals import Taken, connection_of
-from mockai.http.state import KEPT_BODY, MAX_BODY, STATE, State
+from mockai.http.state import STATE, State
 
 _log = logging.getLogger("mockai")
 _LARGE = 50_000  # bytes of body from which counting tokens would be felt by other streams
 _PREFIXES = ("", "/s/{session}")
+_CLOSING = {408, 413, 503}  # what is left of the request is not waited for
+NOT_KEPT = "(the refusal is not recorded: --redact or --no-bodies)"
 
 
 def routes() -> list[web.RouteDef]:
@@ -86,6 +89,7 @@ class _Exchange:
             wall_s=wall_clock(),
         )
         self.recorder.request_id = _request_id(self.recorder.id)
+        self.cors = cors_of(request)
         self.sink = H1Sink(
             connection, chunked=request.version >= (1, 1), keep_alive=request.keep_alive
         )
@@ -100,7 +104,7 @@ class _Exchange:
         try:
             plan = await self._plan()
             if self.stream.exchange is None:
-                self.stream.play(plan, _headers(self.recorder.request_id))
+                self.stream.play(plan, (*_headers(self.recorder.request_id), *self.cors))
             await self.over.wait()
         except OpenAIError as error:
             return self._refused(error)
@@ -122,6 +126,8 @@ class _Exchange:
     async def _plan(self) -> Plan:
         raw = await self._read()
         self._note_body(raw)
+        if self.state.closing.is_set():
+            raise openai_errors.shutting_down()
         chat = parse_chat_request(raw)
         self.recorder.request = replace(self.recorder.request, model=chat.model, stream=chat.stream)
         if self.session.ended_at_ns is not None:
@@ -147,23 +153,27 @@ class _Exchange:
         )
 
     async def _read(self) -> bytes:
+        limits = self.state.options.limits
         try:
-            return await self.request.read()
+            async with asyncio.timeout(limits.idle_s):
+                return await self.request.read()
         except web.HTTPRequestEntityTooLarge:
-            raise openai_errors.body_too_large(MAX_BODY) from None
+            raise openai_errors.body_too_large(limits.body) from None
+        except TimeoutError:
+            raise openai_errors.request_timeout(limits.idle_s) from None
 
     def _note_body(self, raw: bytes) -> None:
+        body, truncated = self.state.options.keeping.kept(raw)
         self.recorder.request = replace(
-            self.recorder.request,
-            endpoint=ENDPOINT,
-            body=raw[:KEPT_BODY],
-            body_truncated=len(raw) > KEPT_BODY,
+            self.recorder.request, endpoint=ENDPOINT, body=body, body_truncated=truncated
         )
 
     def _refused(self, error: OpenAIError) -> web.Response:
-        self.stream.refuse(error.status, error.message)
+        # A refusal quotes what was sent, so it is not kept where that must not be.
+        is_private = self.state.options.keeping.is_private
+        self.stream.refuse(error.status, NOT_KEPT if is_private else error.message)
         answer = error_response(error, request_id=self.recorder.request_id)
-        if error.status == web.HTTPRequestEntityTooLarge.status_code:
+        if error.status in _CLOSING:
             answer.force_close()
         return answer
 
@@ -226,6 +236,8 @@ def _live_session(request: web.Request) -> Session:
 _SERVED: Mapping[str, tuple[str, ...]] = {
     "/chat/completions": ("POST",),
     "/models": ("GET",),
+    "/organization/costs": ("GET",),
+    "/organization/usage/completions": ("GET",),
 }
 
 

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Self
 
 from aiohttp import web
 
+from mockai.core.door import door_of, is_loopback
 from mockai.core.errors import MockaiError
+from mockai.core.metrics import Metrics
 from mockai.core.tokens import get_encoding
+from mockai.engine.observers import ExchangeLog, JournalFile, Observer
 from mockai.engine.pacer import LoopPacer
 from mockai.engine.sessions import Sessions, Settings
 from mockai.http.app import make_app
+from mockai.http.crowd import TOO_MANY, Crowd, Faults, descriptors, room_for
 from mockai.http.internals import listen
 from mockai.http.state import ServerOptions, State
 
 BACKLOG = 4_096
 _SHUTDOWN_S = 1.0
+_log = logging.getLogger("mockai")
 
 
 class Server:
@@ -29,16 +36,55 @@ class Server:
     def __init__(self, options: ServerOptions) -> None:
         self.options = options
         self.url = ""
+        self.hurry = asyncio.Event()
+        """Set to cut short the time of grace in which streams may end."""
         self._state: State | None = None
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
-        """Start to accept. Raises `MockaiError` when the address cannot be had."""
+        """Start to accept. Raises `MockaiError` when the address or the journal cannot be had."""
         for name in ("o200k_base", "cl100k_base"):
             get_encoding(name)  # holds the interpreter: before the first stream, never inside one
-        _raise_descriptor_limit()
+        sock = _bound_socket(self.options.host, self.options.port)
+        try:
+            self._state = self._state_of(sock.getsockname()[0])
+        except BaseException:
+            sock.close()
+            raise
+        self._runner = web.AppRunner(
+            make_app(self._state),
+            access_log=None,
+            shutdown_timeout=_SHUTDOWN_S,
+            keepalive_timeout=self.options.limits.idle_s,
+        )
+        await self._runner.setup()
+        self._listener = await listen(self._runner, sock, backlog=BACKLOG, crowd=self._state.crowd)
+        self.url = _url(self.options.host, sock.getsockname()[1])
+        return self
+
+    def _state_of(self, address: str) -> State:
+        """Return the parts of a server that is bound to `address`."""
         options = self.options
+        door = door_of(
+            address,
+            host=options.host,
+            token=options.admin_token,
+            is_open=options.is_open,
+            allowed=options.allow_hosts,
+        )
+        if not is_loopback(address) and door.token is None:
+            _log.warning(
+                "open: whoever reaches %s may read and steer everything; "
+                "set MOCKAI_ADMIN_TOKEN to lock the control API",
+                options.host,
+            )
+        metrics, limits = Metrics(), options.limits
+        journal = JournalFile(options.journal) if options.journal is not None else None
+        observers: tuple[Observer, ...] = (metrics, ExchangeLog())
+        if journal is not None:
+            observers += (journal,)
+        most = limits.connections or room_for(descriptors())
         pacer = LoopPacer(asyncio.get_running_loop())
         settings = Settings(
             speed=options.speed,
@@ -47,25 +93,39 @@ class Server:
             policy=options.policy,
             prices=options.prices,
         )
-        sessions = Sessions(pacer, loaded=options.scenarios, settings=settings)
-        self._state = State(options, pacer, sessions)
-        sock = _bound_socket(options.host, options.port)
-        self._runner = web.AppRunner(
-            make_app(self._state), access_log=None, shutdown_timeout=_SHUTDOWN_S
+        sessions = Sessions(
+            pacer,
+            loaded=options.scenarios,
+            settings=settings,
+            most=limits.sessions,
+            observers=observers,
         )
-        await self._runner.setup()
-        self._listener = await listen(self._runner, sock, backlog=BACKLOG)
-        self.url = _url(options.host, sock.getsockname()[1])
-        return self
+        crowd = Crowd(most, partial(metrics.refused, TOO_MANY))
+        return State(options, pacer, sessions, door, crowd, metrics, journal)
 
     async def __aexit__(self, *_: object) -> None:
-        """Cut what is open, and stop."""
-        if self._listener is not None:
-            self._listener.close()
-        if self._state is not None:
-            self._state.sessions.shut_down()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        """Accept no more, let streams end within the time of grace, cut the rest, and stop."""
+        state, runner, listener = self._state, self._runner, self._listener
+        if state is None or runner is None or listener is None:
+            return
+        listener.close()
+        state.closing.set()
+        await self._drain(state.sessions)
+        state.sessions.shut_down()
+        await runner.cleanup()
+        if state.journal is not None:
+            state.journal.close()
+
+    async def _drain(self, sessions: Sessions) -> None:
+        if self.options.grace_s == 0:
+            return
+        waits = [
+            asyncio.ensure_future(wait)
+            for wait in (sessions.drain(self.options.grace_s), self.hurry.wait())
+        ]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
 
 
 class ServerThread:
@@ -112,15 +172,28 @@ class ServerThread:
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self._loop.set_exception_handler(Faults())
         async with Server(self.options) as server:
             self.url = server.url
             self._ready.set()
             await self._stop.wait()
 
 
-async def serve(options: ServerOptions, ready: Callable[[str], None], stop: asyncio.Event) -> None:
-    """Serve until `stop` is set; `ready` is called with the URL once requests are accepted."""
-    async with Server(options) as server:
+async def serve(
+    options: ServerOptions,
+    ready: Callable[[str], None],
+    stop: asyncio.Event,
+    hurry: asyncio.Event | None = None,
+) -> None:
+    """Serve until `stop` is set; `ready` is called with the URL once requests are accepted.
+
+    `hurry` ends the time of grace that follows. The running loop must be the server's alone.
+    """
+    asyncio.get_running_loop().set_exception_handler(Faults())
+    server = Server(options)
+    if hurry is not None:
+        server.hurry = hurry
+    async with server:
         ready(server.url)
         await stop.wait()
 
@@ -144,13 +217,3 @@ def _bound_socket(host: str, port: int) -> socket.socket:
 def _url(host: str, port: int) -> str:
     shown = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104
     return f"http://{f'[{shown}]' if ':' in shown and '[' not in shown else shown}:{port}"
-
-
-def _raise_descriptor_limit() -> None:
-    """Allow as many connections as the system lets us have."""
-    with contextlib.suppress(ImportError, OSError, ValueError):
-        import resource  # noqa: PLC0415 - not on Windows
-
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if soft != hard:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

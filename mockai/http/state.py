@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from aiohttp import web
 
+from mockai.core.door import Door
+from mockai.core.keeping import Keeping
+from mockai.core.metrics import Metrics
 from mockai.core.policy import STOP_NOW, Policy
 from mockai.core.prices import Prices, shipped_prices
 from mockai.core.scenario import Scenario
+from mockai.engine.observers import JournalFile
 from mockai.engine.pacer import Pacer
-from mockai.engine.sessions import Sessions
+from mockai.engine.sessions import MOST_SESSIONS, Sessions
+from mockai.http.crowd import Crowd
 
 MAX_BODY = 32 * 1024 * 1024
-KEPT_BODY = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a server takes on: bytes of a body, connections, sessions.
+
+    `connections` is what the limit of descriptors allows, when left out. `idle_s` is how long a
+    request may take to arrive, and how long a connection may wait for its next one.
+    """
+
+    body: int = MAX_BODY
+    connections: int | None = None
+    sessions: int = MOST_SESSIONS
+    idle_s: float = 75.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +43,8 @@ class ServerOptions:
     """How a server is started. `port` 0 takes a free one; `speed` scales what is on a plan.
 
     `policy` bills where neither the session nor the scenario names one.
+    `is_open` lets other machines in without a token. `grace_s` is how long streams may go on
+    when the server stops.
     """
 
     host: str = "127.0.0.1"
@@ -33,6 +55,14 @@ class ServerOptions:
     strict_match: bool = False
     policy: Policy = STOP_NOW
     prices: Prices = field(default_factory=shipped_prices)
+    admin_token: str | None = None
+    is_open: bool = False
+    allow_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    keeping: Keeping = field(default_factory=Keeping)
+    limits: Limits = field(default_factory=Limits)
+    journal: Path | None = None
+    grace_s: float = 0.0
     patience: float = field(default_factory=lambda: float(os.environ.get("MOCKAI_PATIENCE", "1")))
 
 
@@ -43,6 +73,12 @@ class State:
     options: ServerOptions
     pacer: Pacer
     sessions: Sessions
+    door: Door
+    crowd: Crowd
+    metrics: Metrics
+    journal: JournalFile | None = None
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the server stops: what runs may end, nothing new begins."""
     key_salt: bytes = field(default_factory=lambda: secrets.token_bytes(16))
 
 

@@ -78,6 +78,11 @@ class Row:
     ok: bool
 
 
+def fate(exchange: Exchange) -> str:
+    """Return how an exchange ended, with the cause if it failed."""
+    return f"{exchange.outcome} ({exchange.cause})" if exchange.cause else exchange.outcome
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What one exchange says to a check. `settled` is false while time may still change it."""
@@ -119,6 +124,16 @@ class Check(Model):
     def sentence(self) -> str:
         """Return what is expected, to follow the words `expected the client to`."""
         raise AssertionError(self.name)
+
+    def achieved(self) -> str:
+        """Return the same as a fact."""
+        return f"the client did {self.sentence()}"
+
+    def subject(self, default: str) -> str:
+        """Return what the sentence is about: the scenario, and what else `where` selects by."""
+        named = f"'{self.where.scenario}'" if self.where.scenario else default
+        others = self.where.model_copy(update={"scenario": None})
+        return named if others == Where() else f"{named} ({others})"
 
     def judge(self, exchange: Exchange, evidence: Evidence) -> Judgement:
         """Compare one exchange with the expectation."""

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from pydantic import Field
 
-from mockai.core.checks.base import Check, Evidence, Judgement, Row
+from mockai.core.checks.anchor import (
+    Anchor,
+    Since,
+    anchor_of,
+    may_come,
+    since_words,
+    why_missing,
+)
+from mockai.core.checks.base import Check, Evidence, Judgement, Row, fate
 from mockai.core.exchange import Disconnect, Exchange, How, Phase
-from mockai.core.model import Model
 from mockai.core.units import Duration, show_seconds
 
 DEFAULT_WITHIN_S = 1.0
-
-
-class SinceToken(Model):
-    """Latency counts from the instant at which this many tokens had been written."""
-
-    token: int = Field(ge=0)
+_KB = 1024
 
 
 class Cancelled(Check):
@@ -29,7 +30,7 @@ class Cancelled(Check):
     within: Duration | None = Field(
         default=None, description="latency limit; default 1 s with an anchor"
     )
-    since: str | SinceToken | None = Field(
+    since: Since = Field(
         default=None,
         description="a mark's name, `held` or {token: N}; default: newest mark, else held",
     )
@@ -45,28 +46,18 @@ class Cancelled(Check):
 
     def sentence(self) -> str:
         """Return what is expected of the client."""
-        subject = f"'{self.where.scenario}'" if self.where.scenario else "the stream"
         limit = f" within {show_seconds(self.within)}" if self.within is not None else ""
-        return f"cancel {subject}{limit}{_since_words(self.since)}"
+        return f"cancel {self.subject('the stream')}{limit}{since_words(self.since)}"
 
     def judge(self, exchange: Exchange, evidence: Evidence) -> Judgement:
         """Compare; an open exchange is settled only once its time is over."""
-        anchor = _anchor(self.since, exchange, evidence)
+        anchor = anchor_of(self.since, exchange, evidence)
         limit_s = self._limit_s(anchor, evidence)
-        left = exchange.outcome == "cancelled"
-        rows: tuple[Row, ...] = (Row("outcome", "cancelled", _outcome(exchange), left),)
-        if exchange.disconnect is not None and left:
-            rows += self._rows(exchange, exchange.disconnect, anchor, limit_s)
-            settled, settles_ns = anchor is not None or self.within is None, None
-        else:
-            settles_ns = None if exchange.ended else _limit_ns(exchange, anchor, limit_s)
-            settled = exchange.ended or (settles_ns is not None and evidence.now_ns > settles_ns)
-            if self.max_tokens is not None:
-                rows += (_at_most("tokens sent", self.max_tokens, exchange.tokens.written),)
+        settles_ns = None if exchange.ended else _limit_ns(exchange, anchor, limit_s)
         return Judgement(
-            rows=rows,
-            settled=settled,
-            settles_ns=None if settles_ns is None else settles_ns + 1,
+            rows=tuple(self._rows(exchange, anchor, limit_s, evidence)),
+            settled=self._settled(exchange, anchor, settles_ns, evidence),
+            settles_ns=settles_ns,
             measured_from=anchor.name if anchor else None,
             hint=_hint(exchange),
         )
@@ -74,121 +65,75 @@ class Cancelled(Check):
     def _limit_s(self, anchor: Anchor | None, evidence: Evidence) -> float | None:
         if self.within is not None:
             return self.within * evidence.patience
-        by_default = anchor is not None and anchor.name != "the call"
-        return DEFAULT_WITHIN_S * evidence.patience if by_default else None
+        by_call = anchor is not None and anchor.is_call
+        return None if by_call else DEFAULT_WITHIN_S * evidence.patience
+
+    def _settled(
+        self, exchange: Exchange, anchor: Anchor | None, settles_ns: int | None, evidence: Evidence
+    ) -> bool:
+        if exchange.outcome == "cancelled":
+            return anchor is not None or not may_come(self.since)
+        return exchange.ended or (settles_ns is not None and evidence.now_ns >= settles_ns)
 
     def _rows(
-        self, exchange: Exchange, left: Disconnect, anchor: Anchor | None, limit_s: float | None
-    ) -> tuple[Row, ...]:
-        rows: list[Row] = []
-        if limit_s is not None:
-            rows.append(_latency_row(left.at_s, anchor, limit_s, self.since))
+        self, exchange: Exchange, anchor: Anchor | None, limit_s: float | None, evidence: Evidence
+    ) -> list[Row]:
+        left = exchange.disconnect if exchange.outcome == "cancelled" else None
+        rows = [Row("outcome", "cancelled", fate(exchange), left is not None)]
+        if limit_s is not None and (left is not None or not exchange.ended):
+            seen, ok = self._latency(exchange, anchor, limit_s, evidence)
+            rows.append(Row("latency", _limit_words(limit_s, evidence.patience), seen, ok))
         if self.max_tokens is not None:
             rows.append(_at_most("tokens sent", self.max_tokens, exchange.tokens.written))
-        if self.max_tokens_after is not None and anchor is not None:
-            sent = exchange.tokens.written - anchor.token
-            rows.append(_at_most(f"tokens after {anchor.name}", self.max_tokens_after, sent))
+        return rows if left is None else rows + self._rows_of_leaving(exchange, left, anchor)
+
+    def _latency(
+        self, exchange: Exchange, anchor: Anchor | None, limit_s: float, evidence: Evidence
+    ) -> tuple[str, bool]:
+        """Return the latency in words, and whether it is good."""
+        if anchor is None:
+            return why_missing(self.since, exchange), False
+        left = exchange.disconnect
+        if left is None:
+            open_s = (evidence.now_ns - exchange.received_ns) / 1e9 - anchor.at_s
+            return f"still open {show_seconds(open_s)} after {anchor.name}", False
+        latency = round(left.at_s - anchor.at_s, 9)
+        if latency < 0:
+            if anchor.kind == "mark":
+                early = show_seconds(-latency)
+                return f"the cancel came {early} before the mark: mark first", False
+            return f"{show_seconds(-latency)} before {anchor.name}", True
+        late = f", {show_seconds(latency - limit_s)} too late" if latency > limit_s else ""
+        return f"{show_seconds(latency)} after {anchor.name}{late}", not late
+
+    def _rows_of_leaving(
+        self, exchange: Exchange, left: Disconnect, anchor: Anchor | None
+    ) -> list[Row]:
+        rows: list[Row] = []
+        if self.max_tokens_after is not None:
+            rows.append(_after_row(self.max_tokens_after, anchor, exchange.tokens.written))
         if self.phase is not None:
             rows.append(_same("phase", self.phase, exchange.phase))
         if self.while_held is not None:
             rows.append(_held_row(self.while_held, left.while_held))
         if self.how is not None:
             rows.append(_same("left by", self.how, left.how))
-        return tuple(rows)
-
-
-# ── the anchor: from where latency counts ────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Anchor:
-    """An instant of an exchange: seconds since its receipt, and the tokens written by then."""
-
-    name: str
-    at_s: float
-    token: int
-
-
-def _anchor(
-    since: str | SinceToken | None, exchange: Exchange, evidence: Evidence
-) -> Anchor | None:
-    match since:
-        case SinceToken(token=token):
-            return _at_token(token, exchange)
-        case "held":
-            return _at_hold(exchange)
-        case str(name):
-            return _at_mark(name, exchange) or _after_the_end(name, exchange, evidence)
-        case _:
-            return _at_mark(None, exchange) or _at_hold(exchange) or _at_call(exchange, evidence)
-
-
-def _at_mark(name: str | None, exchange: Exchange) -> Anchor | None:
-    seen = [mark for mark in exchange.marks if name in (None, mark.name)]
-    return Anchor(f"mark '{seen[-1].name}'", seen[-1].at_s, seen[-1].token) if seen else None
-
-
-def _after_the_end(name: str, exchange: Exchange, evidence: Evidence) -> Anchor | None:
-    """Find the first mark of that name after the end: it came too late, and the check says so."""
-    for mark in evidence.marks:
-        at_s = (mark.at_ns - exchange.received_ns) / 1e9
-        if mark.name == name and at_s >= (exchange.timing.ended_s or 0.0):
-            return Anchor(f"mark '{name}'", at_s, exchange.tokens.written)
-    return None
-
-
-def _at_hold(exchange: Exchange) -> Anchor | None:
-    if not exchange.holds:
-        return None
-    hold = exchange.holds[-1]
-    return Anchor(f"held at '{hold.name}'", hold.at_s, hold.token)
-
-
-def _at_token(token: int, exchange: Exchange) -> Anchor | None:
-    at_s = exchange.token_at_s(token)
-    return None if at_s is None else Anchor(f"token {token}", at_s, token)
-
-
-def _at_call(exchange: Exchange, evidence: Evidence) -> Anchor:
-    at_s = (evidence.called_ns - exchange.received_ns) / 1e9
-    return Anchor("the call", at_s, exchange.tokens.written)
-
-
-def _since_words(since: str | SinceToken | None) -> str:
-    match since:
-        case None:
-            return ""
-        case SinceToken(token=token):
-            return f" of its token {token}"
-        case "held":
-            return " of being held"
-        case _:
-            return f" of the mark '{since}'"
+        return rows
 
 
 # ── rows ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _latency_row(
-    left_s: float, anchor: Anchor | None, limit_s: float, since: str | SinceToken | None
-) -> Row:
-    if anchor is None:
-        return Row("latency", f"≤ {show_seconds(limit_s)}", f"no {_anchor_words(since)}", ok=False)
-    latency = left_s - anchor.at_s
-    early = latency < 0 and anchor.name.startswith("mark")
-    if early:
-        seen = f"the cancel came {show_seconds(-latency)} before the mark: mark first"
-    else:
-        seen = f"{show_seconds(latency)} after {anchor.name}"
-    return Row("latency", f"≤ {show_seconds(limit_s)}", seen, latency <= limit_s and not early)
+def _limit_words(limit_s: float, patience: float) -> str:
+    words = f"≤ {show_seconds(limit_s)}"
+    return words if patience == 1 else f"{words} (× patience {patience:g})"
 
 
-def _anchor_words(since: str | SinceToken | None) -> str:
-    return "hold" if since == "held" else f"mark '{since}'" if isinstance(since, str) else "anchor"
-
-
-def _outcome(exchange: Exchange) -> str:
-    return f"{exchange.outcome} ({exchange.cause})" if exchange.cause else exchange.outcome
+def _after_row(limit: int, anchor: Anchor | None, written: int) -> Row:
+    """Compare what was sent after an instant of the exchange; the call is none."""
+    if anchor is None or anchor.is_call:
+        return Row("tokens after", f"≤ {limit}", "nothing to count from: set a mark", ok=False)
+    return _at_most(f"tokens after {anchor.name}", limit, written - anchor.token)
 
 
 def _at_most(field: str, limit: int, seen: int) -> Row:
@@ -206,16 +151,18 @@ def _held_row(wanted: bool | str, seen: str | None) -> Row:  # noqa: FBT001 - a 
 
 
 def _limit_ns(exchange: Exchange, anchor: Anchor | None, limit_s: float | None) -> int | None:
+    """Return the first instant at which leaving is too late."""
     if anchor is None or limit_s is None:
         return None
-    return exchange.received_ns + round((anchor.at_s + limit_s) * 1e9)
+    return exchange.received_ns + round((anchor.at_s + limit_s) * 1e9) + 1
 
 
 def _hint(exchange: Exchange) -> str | None:
-    if exchange.outcome == "completed" and not exchange.paced and not exchange.holds:
-        size = f"{exchange.tokens.planned} tokens, {exchange.delivery.written_bytes / 1024:.0f} KB"
-        return (
-            f"The whole answer ({size}) was in the socket before the client could act: "
-            "add hold_at or a pace."
-        )
-    return None
+    if exchange.outcome != "completed" or exchange.paced or exchange.holds:
+        return None
+    size = exchange.delivery.written_bytes
+    shown = f"{size} bytes" if size < _KB else f"{size / _KB:.0f} KB"
+    return (
+        f"The whole answer ({exchange.tokens.planned} tokens, {shown}) was in the socket before "
+        "the client could act: add hold_at or a pace."
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from mockai.core.checks.base import Check, Evidence, Judgement, Row
+from mockai.core.checks.base import Check, Evidence, Judgement, Row, fate
 from mockai.core.exchange import Exchange
 
 
@@ -15,10 +15,9 @@ class Completed(Check):
 
     def sentence(self) -> str:
         """Return what is expected of the client."""
-        subject = f"'{self.where.scenario}'" if self.where.scenario else "the answer"
-        return f"read {subject} to its end"
+        return f"read {self.subject('the answer')} to its end"
 
     def judge(self, exchange: Exchange, evidence: Evidence) -> Judgement:
         """Compare; an open exchange may still complete."""
-        row = Row("outcome", "completed", exchange.outcome, exchange.outcome == "completed")
+        row = Row("outcome", "completed", fate(exchange), exchange.outcome == "completed")
         return Judgement((row,), settled=exchange.ended)

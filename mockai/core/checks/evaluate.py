@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from mockai.core.checks.base import Check, Evidence, Judgement, Verdict
 from mockai.core.exchange import Exchange
-from mockai.core.report import block
+from mockai.core.report import block, overview
 
 NONE_REACHED = "no request reached mockai: is OPENAI_BASE_URL used?"
+_SHOWN = 5
 
 
 def evaluate(check: Check, evidence: Evidence) -> Verdict:
@@ -32,15 +33,15 @@ def _verdict(check: Check, judged: list[tuple[Exchange, Judgement]], evidence: E
     failed = [(item, judgement) for item, judgement in judged if not judgement.passed]
     measured_from = next((j.measured_from for _, j in judged if j.measured_from), None)
     if not failed:
+        count = f" ({len(judged)} exchanges)" if len(judged) > 1 else ""
         return Verdict(
             check=check.name,
             passed=True,
-            message=f"the client did {check.sentence()}" + _of(len(judged), len(judged)),
+            message=check.achieved() + count,
             measured_from=measured_from,
             settled=all(judgement.settled for _, judgement in judged),
         )
-    message = f"expected the client to {check.sentence()}; it did not"
-    message += _of(len(failed), len(judged)) + "."
+    message = f"expected the client to {check.sentence()}; {_but(failed, len(judged))}."
     blocks = [block(item, judgement, evidence) for item, judgement in failed]
     return Verdict(
         check=check.name,
@@ -53,29 +54,37 @@ def _verdict(check: Check, judged: list[tuple[Exchange, Judgement]], evidence: E
     )
 
 
-def _of(part: int, whole: int) -> str:
-    return "" if whole == 1 else f" ({part} of {whole} exchanges)"
+def _but(failed: list[tuple[Exchange, Judgement]], whole: int) -> str:
+    """Return what was seen instead, in one line: all of it for one exchange, else of the first."""
+    exchange, judgement = failed[0]
+    seen = "; ".join(f"{row.field}: {row.actual}" for row in judgement.rows if not row.ok)
+    if whole == 1:
+        return f"it did not ({seen})"
+    return f"in {len(failed)} of {whole} exchanges it did not (#{exchange.seq} {seen})"
 
 
 def _nothing(check: Check, evidence: Evidence) -> Verdict:
+    message = f"expected the client to {check.sentence()}; "
     if not evidence.exchanges:
-        message = f"expected the client to {check.sentence()}; {NONE_REACHED}"
-    else:
-        seen = ", ".join(sorted({f"scenario {item.scenario!r}" for item in evidence.exchanges}))
-        message = (
-            f"expected the client to {check.sentence()}; no exchange fits {check.where} "
-            f"({len(evidence.exchanges)} in this session: {seen})."
-        )
-    return Verdict(check.name, passed=False, message=message, report=message, settled=False)
+        message += NONE_REACHED
+        return Verdict(check.name, passed=False, message=message, report=message, settled=False)
+    message += f"none of the {_exchanges(len(evidence.exchanges))} here fits {check.where}."
+    report = "\n".join([message, "", *map(overview, evidence.exchanges[-_SHOWN:])])
+    return Verdict(check.name, passed=False, message=message, report=report, settled=False)
 
 
 def _miscounted(check: Check, count: int, selected: tuple[Exchange, ...]) -> Verdict:
     message = (
-        f"expected {count} exchanges with {check.where} to judge '{check.name}' by; "
-        f"there are {len(selected)}."
+        f"expected the client to {check.sentence()} in exactly {_exchanges(count)}; "
+        f"there {'is' if len(selected) == 1 else 'are'} {len(selected)}."
     )
+    report = "\n".join([message, "", *map(overview, selected[-_SHOWN:])])
     too_many = len(selected) > count
-    return Verdict(check.name, passed=False, message=message, report=message, settled=too_many)
+    return Verdict(check.name, passed=False, message=message, report=report, settled=too_many)
+
+
+def _exchanges(count: int) -> str:
+    return "1 exchange" if count == 1 else f"{count} exchanges"
 
 
 def _internal(check: Check, broken: list[Exchange]) -> Verdict:

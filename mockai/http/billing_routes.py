@@ -1,0 +1,92 @@
+"""What things cost, over HTTP: a session's ledger, the settlement clock, the provider's pages.
+
+Thin: the ledger adds up, `usage_query` reads, `usage_pages` draws.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from mockai.core import openai_errors
+from mockai.core.ledger_text import draw_ledger
+from mockai.core.model import Model
+from mockai.core.units import Duration
+from mockai.core.usage_pages import newest, usage_page
+from mockai.core.usage_query import PageKind, read_query
+from mockai.engine.sessions import Session, wall_clock
+from mockai.http.control_routes import read_body
+from mockai.http.facts import session_of
+from mockai.http.state import STATE
+
+_SESSION = "/_mockai/sessions/{session}"
+_PAGES: dict[str, PageKind] = {
+    "/organization/usage/completions": "completions",
+    "/organization/costs": "costs",
+}
+
+
+def routes() -> list[web.RouteDef]:
+    """Return the routes; the pages are there with and without a session's prefix."""
+    pages = [
+        web.get(f"{prefix}/v1{path}", provider_page)
+        for prefix in ("", "/s/{session}")
+        for path in _PAGES
+    ]
+    return [
+        web.get(f"{_SESSION}/ledger", get_ledger),
+        web.post(f"{_SESSION}/clock", advance_clock),
+        *pages,
+    ]
+
+
+class Advance(Model):
+    """How far the settlement clock moves on."""
+
+    advance: Duration
+
+
+async def get_ledger(request: web.Request) -> web.Response:
+    """Show what a session's exchanges cost: the sums, and each that the journal still has."""
+    session = _session(request)
+    ledger = {
+        "session": session.id,
+        "generation": session.generation,
+        **session.ledger.to_json(session.exchanges()),
+    }
+    if request.query.get("format") == "text":
+        return web.Response(text=draw_ledger(ledger) + "\n")
+    return web.json_response(ledger)
+
+
+async def advance_clock(request: web.Request) -> web.Response:
+    """Move the settlement clock on: what settles by then is on the provider's pages."""
+    asked = await read_body(request, Advance)
+    session = _session(request)
+    session.advance(asked.advance)
+    return web.json_response({"advanced_s": session.advanced_s})
+
+
+async def provider_page(request: web.Request) -> web.Response:
+    """Show a usage or costs page, as the provider does; any admin key will do."""
+    if "Authorization" not in request.headers:
+        raise openai_errors.missing_api_key()
+    session, _ = session_of(request, request.app[STATE])
+    if session.ended_at_ns is not None:
+        raise openai_errors.session_ended(session.id)
+    kind = _PAGES[request.path.rpartition("/v1")[2]]
+    return web.json_response(_page(request, kind, session))
+
+
+def _page(request: web.Request, kind: PageKind, session: Session) -> dict[str, Any]:
+    ledger = session.ledger
+    end = max(int(wall_clock()) + 1, newest(ledger.lines))
+    query = read_query(kind, request.query.items(), end=end)
+    return usage_page(
+        kind, ledger.lines.items(), query, clock_s=session.clock_s, prices=ledger.prices
+    )
+
+
+def _session(request: web.Request) -> Session:
+    return request.app[STATE].sessions.get(request.match_info["session"])

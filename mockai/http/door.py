@@ -1,0 +1,100 @@
+"""The door: aiohttp's requests as the facts that `core.door` and `core.cors` decide on.
+
+The route that will serve a request decides whether it is guarded, not the text of its path, so
+that no spelling of a path goes around the door.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from mockai.core.cors import Header, allowing, preflight
+from mockai.core.door import Knock, is_guarded, is_write, refusal
+from mockai.http.control_routes import ControlError, error_response
+from mockai.http.state import STATE, State
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_V1 = ("/v1", "/s/{session}/v1")
+
+
+@web.middleware
+async def door(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let a request in, or say why not. A guarded write has been read whole when it comes in."""
+    state, path = request.app[STATE], _route_of(request)
+    if is_guarded(path):
+        refused = refusal(state.door, _knock(request, path))
+        if refused is not None:
+            return _refuse(state, ControlError(refused.status, refused.message, code=refused.code))
+        if is_write(request.method):
+            await _read(request, state)
+    elif request.method == "OPTIONS" and path.startswith(_V1):
+        allowed = _preflight(request, state)
+        if allowed:
+            return web.Response(status=204, headers=dict(allowed))
+    return await handler(request)
+
+
+def cors_of(request: web.Request) -> tuple[Header, ...]:
+    """Return what an answer of `/v1` tells the browser that asked."""
+    origins = request.app[STATE].options.cors_origins
+    return allowing(origins, request.headers.get("Origin")) if origins else ()
+
+
+async def add_cors(request: web.Request, response: web.StreamResponse) -> None:
+    """Add it to the answers that aiohttp writes; a stream's are part of its own head."""
+    if _route_of(request).startswith(_V1):
+        response.headers.update(cors_of(request))
+
+
+def _refuse(state: State, error: ControlError) -> web.Response:
+    state.metrics.refused(error.code)
+    answer = error_response(error)
+    if error.status == web.HTTPUnauthorized.status_code:
+        answer.headers["www-authenticate"] = 'Bearer realm="mockai control API"'
+    answer.force_close()  # what is left of the body is not waited for
+    return answer
+
+
+async def _read(request: web.Request, state: State) -> None:
+    """Have the body in memory, in time: a handler must not wait for a slow sender."""
+    limit_s = state.options.limits.idle_s
+    try:
+        async with asyncio.timeout(limit_s):
+            await request.read()
+    except TimeoutError:
+        raise ControlError(
+            408, f"the body did not come within {limit_s:g} s", code="request_timeout"
+        ) from None
+
+
+def _preflight(request: web.Request, state: State) -> tuple[Header, ...]:
+    headers = request.headers
+    if "Access-Control-Request-Method" not in headers:
+        return ()
+    return preflight(
+        state.options.cors_origins,
+        headers.get("Origin"),
+        headers.get("Access-Control-Request-Headers"),
+    )
+
+
+def _knock(request: web.Request, path: str) -> Knock:
+    headers = request.headers
+    return Knock(
+        method=request.method,
+        path=path,
+        host=headers.get("Host"),
+        origin=headers.get("Origin"),
+        authorization=headers.get("Authorization"),
+        content_type=headers.get("Content-Type"),
+        has_body=request.body_exists,
+    )
+
+
+def _route_of(request: web.Request) -> str:
+    """Return the pattern of the route that serves a request; empty when none does."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else ""
