@@ -22,8 +22,7 @@ from mockai.core.text import split
 from mockai.core.tokens import Encoding
 
 NS = 1_000_000_000
-FOR_GOOD_NS = 10 * 365 * 24 * 3600 * NS
-"""Longer than any test: how long a silence lasts."""
+LONGEST_S = 365 * 86_400
 
 
 class NoRequest:
@@ -39,7 +38,7 @@ def compile_reply(
     encoding: Encoding,
     *,
     speed: float = 1.0,
-    request: RequestFields = NoRequest(),
+    request: RequestFields | None = None,
     turn: int = 0,
     choice: int = 0,
 ) -> Reply:
@@ -48,7 +47,9 @@ def compile_reply(
     `turn` counts the replies of `turns`; `choice` those of one answer, each with its own seed.
     """
     steps = scenario.steps_of(turn)
-    compiler = _Compiler(scenario, steps, encoding, speed, request, choice)
+    compiler = _Compiler(
+        scenario, encoding, speed, request or NoRequest(), turn=turn, choice=choice
+    )
     for number, step in enumerate(steps):
         compiler.number = number
         step.build(compiler)
@@ -61,10 +62,11 @@ class _Compiler:
     def __init__(
         self,
         scenario: Scenario,
-        steps: tuple[Step, ...],
         encoding: Encoding,
         speed: float,
         request: RequestFields,
+        *,
+        turn: int,
         choice: int,
     ) -> None:
         self.request = request
@@ -73,7 +75,7 @@ class _Compiler:
         self._choice = choice
         self._rate = scenario.pace.tokens_per_second
         self._per_chunk = scenario.pace.tokens_per_chunk
-        self._cuts = _cuts(steps)
+        self._cuts = _cuts(scenario.steps_of(turn))
         self._clock_s = 0.0
         self._deltas: list[Delta] = []
         self._due_s = [0.0]
@@ -144,6 +146,8 @@ class _Compiler:
             self._clock_s += self._scenario.pace.ttft
         self._due_s.append(self._clock_s)
         self._tokens.append(self._tokens[-1])
+        if self._clock_s / self._speed > LONGEST_S:
+            raise ScenarioError(f"{self._scenario.name}: the reply would take more than a year")
         return Reply(
             deltas=tuple(self._deltas),
             due_ns=array("q", (self._ns(seconds) for seconds in self._due_s)),
@@ -153,11 +157,12 @@ class _Compiler:
             paced=self._ns(self._clock_s) > 0,
             faults=tuple(self._placed_faults()),
             usage=self._figures,
+            speed=self._speed,
         )
 
     def _placed_holds(self) -> tuple[HoldPoint, ...]:
         points = [self._hold(place, *asked) for place, asked in enumerate(self._holds, 1)]
-        return tuple(sorted(points, key=lambda point: point.frame))
+        return tuple(sorted(points, key=lambda point: (point.frame, point.due_ns)))
 
     def _hold(self, place: int, asked: HoldArguments, frame: int, at_s: float) -> HoldPoint:
         if asked.at_token is not None:

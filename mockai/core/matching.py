@@ -102,7 +102,8 @@ def _glob(name: str, pattern: str | None, text: str) -> Iterator[Difference]:
 
 
 def _same(name: str, wanted: Any, seen: Any) -> Iterator[Difference]:
-    if wanted is not None and (wanted != seen or isinstance(wanted, bool) != isinstance(seen, bool)):
+    # In JSON true is not 1.
+    if wanted is not None and (wanted != seen or (wanted is True) != (seen is True)):
         yield Difference(name, _shown(wanted), _shown(seen))
 
 
@@ -149,7 +150,7 @@ def text_of(content: Any) -> str:
 def _tools(wanted: tuple[str, ...], request: ParsedRequest) -> Iterator[Difference]:
     described = [tool.get("function") or tool.get("custom") or {} for tool in request.tools]
     offered = [str(one.get("name")) for one in described if isinstance(one, dict)]
-    if (offered if not wanted else set(wanted) - set(offered)):
+    if offered if not wanted else set(wanted) - set(offered):
         yield Difference("tools", ", ".join(wanted) or "none", ", ".join(offered) or "none")
 
 

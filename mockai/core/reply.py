@@ -78,6 +78,7 @@ class Reply:
     usage: Mapping[str, int] = field(default_factory=dict)
     """Figures to report in place of those counted: `prompt_tokens`, `cached_tokens`, ..."""
     choices: int = 1
+    speed: float = 1.0
 
     def __len__(self) -> int:
         return len(self.due_ns)
@@ -128,7 +129,9 @@ class Reply:
             deltas=self.deltas[: frame - 1],
             due_ns=due,
             tokens=tokens,
-            holds=tuple(_moved(self.holds, last=len(self) - 1, frame=frame, due=due, tokens=tokens)),
+            holds=tuple(
+                _moved(self.holds, last=len(self) - 1, frame=frame, due=due, tokens=tokens)
+            ),
         )
 
 

@@ -98,17 +98,30 @@ def joined(replies: Sequence[Reply]) -> Reply:
         deltas=tuple(deltas),
         due_ns=due,
         tokens=tokens,
-        holds=tuple(_hold_among(hold, len(first), due, tokens) for hold in first.holds),
+        holds=tuple(
+            _hold_at(_frame_among(hold.frame, first, tokens), hold, due, tokens)
+            for hold in first.holds
+        ),
+        faults=tuple(
+            replace(placed, frame=_frame_among(placed.frame, first, tokens))
+            for placed in first.faults
+        ),
         choices=len(replies),
     )
 
 
-def _hold_among(hold: HoldPoint, length: int, due: array[int], tokens: array[int]) -> HoldPoint:
-    """Move a hold to where as many tokens are out, now that several choices share the stream."""
-    if hold.frame <= 1:
+def _frame_among(frame: int, alone: Reply, tokens: array[int]) -> int:
+    """Return the frame before which as many tokens are out, now that choices share the stream."""
+    if frame <= 1:
+        return frame
+    if frame >= len(alone) - 1:
+        return len(tokens) - 1
+    return bisect_left(tokens, alone.tokens[frame - 1]) + 1
+
+
+def _hold_at(frame: int, hold: HoldPoint, due: array[int], tokens: array[int]) -> HoldPoint:
+    if not frame:
         return hold
-    at_end = hold.frame == length - 1
-    frame = len(due) - 1 if at_end else bisect_left(tokens, hold.token) + 1
     return replace(hold, frame=frame, token=tokens[frame - 1], due_ns=due[frame - 1])
 
 
@@ -138,6 +151,7 @@ def jittered(reply: Reply, spread: float, draw: Random) -> Reply:
 def staged(reply: Reply, *, ordinal: int, draw: Random) -> Staged:
     """Let the faults of this play happen: play `ordinal` of its scenario, chance from `draw`."""
     happening = [placed for placed in reply.faults if placed.fault.happens(ordinal, draw)]
+    happening = [placed for placed in happening if placed.frame < len(reply)]
     stage = Staged(reply)
     for placed in sorted(happening, key=lambda placed: placed.frame, reverse=True):
         stage = _with(stage, placed)

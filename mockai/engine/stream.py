@@ -108,7 +108,6 @@ class Stream:
         """Tokens handed over (or generated, for an answer in one body) so far."""
         return self._playback.token if self._playback else 0
 
-    @property
     def _over(self) -> bool:
         return self.exchange is not None
 
@@ -126,11 +125,11 @@ class Stream:
     def drained(self) -> None:
         """Go on after the client has read again; the timeline moves by what it was late."""
         playback = self._playback
-        if self._over or playback is None:
+        if self._over() or playback is None:
             return
         now_ns = self._pacer.now_ns()
         self._wrote(taken=True, now_ns=now_ns)
-        if self._over:
+        if self._over():
             return
         due_ns = playback.next_ns()
         if due_ns is not None:
@@ -147,7 +146,7 @@ class Stream:
     def tick(self, now_ns: int) -> int | None:
         """Do what is due; return when to come back."""
         playback, plan = self._playback, self._plan
-        if playback is None or plan is None or self._over:
+        if playback is None or plan is None or self._over():
             return None
         if playback.held is not None and now_ns >= self._hold_ends_ns:
             self._leave_gate(timed_out=True)
@@ -156,7 +155,7 @@ class Stream:
             end = self._send(plan, playback, end, now_ns) if end > first else first
         elif end == len(plan.reply):
             self._send_whole(plan, now_ns)
-        if self._over or self._blocked:
+        if self._over() or self._blocked:
             return None
         hold = playback.move(end, now_ns)
         if hold is not None:
@@ -194,7 +193,7 @@ class Stream:
         return index
 
     def _cut_as_scripted(self, plan: Plan) -> None:
-        if plan.ending in _CUTS and not self._over:
+        if plan.ending in _CUTS and not self._over():
             self._sink.abort(_CUTS[plan.ending])
             self._fail("scripted", None)
 

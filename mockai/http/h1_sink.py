@@ -14,8 +14,8 @@ from http import HTTPStatus
 from itertools import accumulate
 
 from mockai.core.leaving import how_left
-from mockai.core.recorder import Progress
 from mockai.core.plan import Frame
+from mockai.core.recorder import Progress
 from mockai.engine.sink import Cutting, Header, Listener
 from mockai.http.internals import Connection, cut_off, descriptor_of, http_date
 

@@ -54,7 +54,9 @@ def plan_chat(
     figures = usage(reply, prompt_tokens)
     if stage.ending == "error" and stage.error is not None:
         return _error_plan(scripted_error(stage.error, request.model), stage, completion_id)
-    frames: Frames = ChatFrames(request, stage, shared, figures, seed, encoding, usage_report)
+    frames: Frames = ChatFrames(
+        request, stage, shared, figures, seed=seed, encoding=encoding, usage_report=usage_report
+    )
     if stage.mangles or stage.swapped:
         frames = MangledFrames(frames, stage.mangles, stage.swapped, last=len(reply) - 1)
     return Plan(
@@ -89,7 +91,7 @@ class _ErrorBody:
     def __init__(self, body: bytes) -> None:
         self._body = body
 
-    def frame(self, index: int) -> bytes:  # noqa: ARG002 - an error has one frame
+    def frame(self, index: int) -> bytes:
         return self._body
 
     def body(self) -> bytes:
@@ -121,6 +123,7 @@ class ChatFrames:
         stage: Staged,
         shared: Mapping[str, Any],
         figures: dict[str, Any],
+        *,
         seed: int,
         encoding: Encoding,
         usage_report: UsageReport,
@@ -312,7 +315,7 @@ _SAID: dict[Channel, Callable[[str, int, str], str]] = {
 
 
 def _openings(reply: Reply) -> frozenset[int]:
-    """Return the frames that bring their choice's role chunk along: its first that says something."""
+    """Return the frames that bring a role chunk along: the first of each choice that speaks."""
     found: dict[int, int] = {}
     for index, delta in enumerate(reply.deltas, 1):
         if delta.channel not in _SILENT:

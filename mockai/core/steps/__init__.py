@@ -73,4 +73,4 @@ AnyStep = Annotated[
 ]
 """A step in its single-key form."""
 
-__all__ = ["STEPS", "AnyStep", "Step"]
+__all__ = ["STEPS", "AnyStep", "FinishStep", "Step"]

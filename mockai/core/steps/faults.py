@@ -50,7 +50,7 @@ class Error(Fault):
     @classmethod
     def _known(cls, code: str | None) -> str | None:
         if code is not None and code not in ERRORS:
-            raise ValueError(f"unknown error; allowed are {', '.join(ERRORS)}, or none and a status")
+            raise ValueError(f"allowed are {', '.join(ERRORS)}; or no code and a status")
         return code
 
 

@@ -11,7 +11,7 @@ from mockai.core.steps.base import Builder, Step
 
 
 class RawStep(Step):
-    """Send these characters as they are, as UTF-8: `raw: "data: nonsense\\n\\n"`."""
+    r"""Send these characters as they are, as UTF-8: `raw: "data: nonsense\n\n"`."""
 
     kind: ClassVar[str] = "raw"
     raw: str
