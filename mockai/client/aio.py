@@ -113,6 +113,14 @@ class AsyncMockAI(Assertions[Later]):
     async def reset(self) -> None:
         await self.drive(flows.reset(self.session))
 
+    # ── money ────────────────────────────────────────────────────────────────────────────────
+
+    async def advance(self, by: float | str) -> float:
+        return await self.drive(flows.advance(self.session, by))
+
+    async def ledger(self) -> dict[str, Any]:
+        return await self.drive(flows.ledger(self.session))
+
     # ── gates ────────────────────────────────────────────────────────────────────────────────
 
     async def gate(self, name: str) -> Gate:

@@ -46,3 +46,17 @@ class Assertions(Generic[Done]):
         """Assert that each exchange costs at most so much under its policy."""
         __tracebackhide__ = True
         return self.demand("billed", expected, timeout)
+
+    def assert_wasted(
+        self, *, timeout: float = DEFAULT_TIMEOUT_S, **expected: Unpack[terms.WastedTerms]
+    ) -> Done:
+        """Assert that at most so much (nothing, if not said) was billed after the stop."""
+        __tracebackhide__ = True
+        return self.demand("wasted", expected, timeout)
+
+    def assert_usage(
+        self, *, timeout: float = DEFAULT_TIMEOUT_S, **booked: Unpack[terms.UsageTerms]
+    ) -> Done:
+        """Assert that the usage which the client booked is the usage that was billed."""
+        __tracebackhide__ = True
+        return self.demand("usage", booked, timeout)

@@ -97,6 +97,21 @@ def mark(session: str, name: str) -> Flow[Mark]:
     return build(Mark, (yield Call("POST", path(session, "marks"), {"name": name})).json())
 
 
+# ── money ────────────────────────────────────────────────────────────────────────────────────
+
+
+def advance(session: str, by: float | str) -> Flow[float]:
+    """Move the settlement clock on; return by how many seconds it was moved in all."""
+    answer = yield Call("POST", path(session, "clock"), {"advance": by})
+    return float(answer.json()["advanced_s"])
+
+
+def ledger(session: str) -> Flow[dict[str, Any]]:
+    """Return the ledger: sums by model, policy and key, and an entry for each exchange."""
+    found: dict[str, Any] = (yield Call("GET", path(session, "ledger"))).json()
+    return found
+
+
 # ── gates ────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -112,6 +112,16 @@ class MockAI(Assertions[None]):
         """Cut what is open and drop scripts, gates, marks and exchanges."""
         self.drive(flows.reset(self.session))
 
+    # ── money ────────────────────────────────────────────────────────────────────────────────
+
+    def advance(self, by: float | str) -> float:
+        """Move the settlement clock on by seconds or `"5m"`; return by how many it is in all."""
+        return self.drive(flows.advance(self.session, by))
+
+    def ledger(self) -> dict[str, Any]:
+        """Return what everything cost: sums by model, policy and key, and each exchange."""
+        return self.drive(flows.ledger(self.session))
+
     # ── gates ────────────────────────────────────────────────────────────────────────────────
 
     def gate(self, name: str) -> Gate:

@@ -26,6 +26,8 @@ class SessionTerms(TypedDict, total=False):
     speed: float
     seed: int
     strict_match: bool
+    policy: str | Mapping[str, Any]
+    """A preset's name, or its own knobs: `{"notice": "200ms", "charge": "generated"}`."""
 
 
 class ScriptTerms(TypedDict, total=False):
@@ -45,7 +47,8 @@ class ScriptTerms(TypedDict, total=False):
     last_user: str | Mapping[str, str]
     """Text that the last user message contains, or `{"equals": …}`."""
     stream: bool
-    policy: str
+    policy: str | Mapping[str, Any]
+    """A preset's name, or its own knobs; left out: the session's."""
     seed: int
     times: int
 
@@ -88,10 +91,36 @@ class BilledTerms(WhereTerms, total=False):
 
     max_tokens: int
     max_cost_usd: Decimal | float | str
+    policy: str | Mapping[str, Any]
+    """Judge by this one instead of the exchange's own."""
+
+
+class WastedTerms(BilledTerms, total=False):
+    """What may be billed after the stop at most; with no limit named, nothing."""
+
+
+class UsageTerms(WhereTerms, total=False):
+    """What the client booked, in the field names of OpenAI's `usage`."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    tolerance: int
+    """Tokens by which a figure may be off."""
+    in_all: bool
+    """The figures are for all selected exchanges together."""
+    policy: str | Mapping[str, Any]
+    """Judge by this one instead of the exchange's own."""
 
 
 _WHERE = ("scenario", "model", "tag", "endpoint", "nth")
-_CHECKS = {"cancelled": CancelledTerms, "completed": WhereTerms, "billed": BilledTerms}
+_CHECKS = {
+    "cancelled": CancelledTerms,
+    "completed": WhereTerms,
+    "billed": BilledTerms,
+    "wasted": WastedTerms,
+    "usage": UsageTerms,
+}
 
 
 def only(word: str, terms: Mapping[str, Any], allowed: type) -> None:

@@ -266,6 +266,8 @@ def _shown_body(body: bytes) -> Any:
     if not body:
         return None
     try:
-        return json.loads(body)
+        shown = json.loads(body)
+        json.dumps(shown, allow_nan=False)  # what Python reads as NaN is no JSON to anybody else
     except (ValueError, RecursionError):
         return body.decode("utf-8", "replace")
+    return shown

@@ -13,9 +13,13 @@ from mockai.core.checks.base import Check
 from mockai.core.checks.billed import Billed
 from mockai.core.checks.cancelled import Cancelled
 from mockai.core.checks.completed import Completed
+from mockai.core.checks.usage import Usage
+from mockai.core.checks.wasted import Wasted
 from mockai.core.model import Model
 
-CHECKS: dict[str, type[Check]] = {check.name: check for check in (Cancelled, Completed, Billed)}
+CHECKS: dict[str, type[Check]] = {
+    check.name: check for check in (Cancelled, Completed, Billed, Wasted, Usage)
+}
 
 
 class CancelledEntry(Model):
@@ -36,15 +40,31 @@ class BilledEntry(Model):
     billed: Billed
 
 
+class WastedEntry(Model):
+    """`{"wasted": {...}}`."""
+
+    wasted: Wasted
+
+
+class UsageEntry(Model):
+    """`{"usage": {...}}`."""
+
+    usage: Usage
+
+
 def _kind(value: Any) -> str | None:
-    keys = list(value) if isinstance(value, dict) else list(type(value).model_fields)
+    keys = (
+        list(value) if isinstance(value, dict) else list(getattr(type(value), "model_fields", ()))
+    )
     return keys[0] if len(keys) == 1 and keys[0] in CHECKS else None
 
 
 CheckEntry = Annotated[
     Annotated[CancelledEntry, Tag("cancelled")]
     | Annotated[CompletedEntry, Tag("completed")]
-    | Annotated[BilledEntry, Tag("billed")],
+    | Annotated[BilledEntry, Tag("billed")]
+    | Annotated[WastedEntry, Tag("wasted")]
+    | Annotated[UsageEntry, Tag("usage")],
     Discriminator(
         _kind,
         custom_error_type="unknown_check",
@@ -54,7 +74,7 @@ CheckEntry = Annotated[
 """A check in its single-key form, as in YAML and over HTTP."""
 
 
-def check_of(entry: CancelledEntry | CompletedEntry | BilledEntry) -> Check:
+def check_of(entry: Model) -> Check:
     """Return the check inside its single-key form."""
     (kind,) = type(entry).model_fields
     check: Check = getattr(entry, kind)

@@ -7,8 +7,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from mockai.core.checks.base import Check, Evidence, Judgement, Row
+from mockai.core.billing import bill
+from mockai.core.checks.base import Check, Evidence, Judgement, Row, fate
 from mockai.core.exchange import Bill, Exchange
+from mockai.core.policy import Policy, PolicyChoice
 
 
 class Billed(Check):
@@ -20,36 +22,72 @@ class Billed(Check):
     max_cost_usd: Decimal | None = Field(
         default=None, ge=0, description="US dollars, exact decimal"
     )
+    policy: PolicyChoice | None = Field(
+        default=None, description="judge by this one instead of the exchange's own"
+    )
 
     def sentence(self) -> str:
         """Return what is expected of the client."""
-        limits = []
-        if self.max_tokens is not None:
-            limits.append(f"at most {self.max_tokens} completion tokens")
-        if self.max_cost_usd is not None:
-            limits.append(f"at most ${self.max_cost_usd}")
-        return f"be billed {' and '.join(limits) or 'something'}"
+        return f"be billed {self._limits()}"
+
+    def achieved(self) -> str:
+        """Return the same as a fact."""
+        return f"the client was billed {self._limits()}"
 
     def judge(self, exchange: Exchange, evidence: Evidence) -> Judgement:
         """Compare; a bill exists once the exchange has ended."""
-        bill = exchange.bill
+        bill = bill_of(exchange, self.policy, evidence)
         if bill is None:
-            return Judgement((Row("bill", "final", exchange.outcome, ok=False),), settled=False)
+            return unbilled(exchange)
         return Judgement(tuple(self._rows(bill)))
+
+    def _limits(self) -> str:
+        limits = budget(self.max_tokens, self.max_cost_usd)
+        return f"{limits or 'something'} for {self.subject('each answer')}{under(self.policy)}"
 
     def _rows(self, bill: Bill) -> list[Row]:
         rows = []
         if self.max_tokens is not None:
-            seen = bill.completion_tokens
-            rows.append(
-                Row("billed", f"≤ {self.max_tokens} tokens", f"{seen}", seen <= self.max_tokens)
-            )
+            rows.append(tokens_row("billed", self.max_tokens, bill.completion_tokens))
         if self.max_cost_usd is not None:
-            rows.append(_cost_row(self.max_cost_usd, bill.cost_usd))
+            rows.append(money_row("cost", self.max_cost_usd, bill.cost_usd))
         return rows
 
 
-def _cost_row(limit: Decimal, cost: str | None) -> Row:
-    if cost is None:
-        return Row("cost", f"≤ ${limit}", "no price for this model", ok=False)
-    return Row("cost", f"≤ ${limit}", f"${cost}", Decimal(cost) <= limit)
+def bill_of(exchange: Exchange, policy: Policy | None, evidence: Evidence) -> Bill | None:
+    """Return the bill of an exchange, under its own policy or another; `None` while it is open."""
+    if policy is None or exchange.bill is None:
+        return exchange.bill
+    return bill(exchange, policy, evidence.prices)
+
+
+def unbilled(exchange: Exchange) -> Judgement:
+    """Return what can be said while there is no bill."""
+    return Judgement((Row("bill", "final", fate(exchange), ok=False),), settled=False)
+
+
+def budget(max_tokens: int | None, max_cost_usd: Decimal | None) -> str:
+    """Return the words for the limits that are given."""
+    limits = []
+    if max_tokens is not None:
+        limits.append(f"at most {max_tokens} completion tokens")
+    if max_cost_usd is not None:
+        limits.append(f"at most ${max_cost_usd}")
+    return " and ".join(limits)
+
+
+def under(policy: Policy | None) -> str:
+    """Return the words for a foreign policy."""
+    return f" under '{policy.name}'" if policy is not None else ""
+
+
+def tokens_row(field: str, limit: int, seen: int) -> Row:
+    """Compare tokens with what is allowed."""
+    return Row(field, f"≤ {limit} tokens", f"{seen}", seen <= limit)
+
+
+def money_row(field: str, limit: Decimal, seen: str | None) -> Row:
+    """Compare exact dollars with what is allowed; what has no price is not cheap enough."""
+    if seen is None:
+        return Row(field, f"≤ ${limit}", "no price for this model", ok=False)
+    return Row(field, f"≤ ${limit}", f"${seen}", Decimal(seen) <= limit)
