@@ -88,8 +88,13 @@ class Reply:
         """Completion tokens of the whole reply."""
         return self.tokens[-1]
 
-    def text(self, channel: Channel = "content", choice: int = 0) -> str:
-        """Return the whole text of a channel, as a client that reads to the end sees it."""
+    @property
+    def text(self) -> str:
+        """The whole content of the first choice, as a client that reads to the end sees it."""
+        return self.said("content")
+
+    def said(self, channel: Channel, choice: int = 0) -> str:
+        """Return the whole text of a channel."""
         return "".join(
             delta.text
             for delta in self.deltas

@@ -56,7 +56,7 @@ def limited(reply: Reply, *, max_tokens: int | None, stop: Sequence[str]) -> Rep
 
 
 def _stopped(reply: Reply, stop: Sequence[str]) -> Reply:
-    text = reply.text()
+    text = reply.text
     places = [place for place in (text.find(each) for each in stop if each) if place >= 0]
     if not places:
         return reply

@@ -242,7 +242,7 @@ class ChatFrames:
     def _choice(self, number: int) -> dict[str, Any]:
         choice: dict[str, Any] = {"index": number, "message": self._message(number)}
         if self._logprobs is not None:
-            text = self._reply.text("content", number)
+            text = self._reply.said("content", number)
             choice["logprobs"] = {"content": self._logprobs.of(text, 0), "refusal": None}
         elif not _is_gpt5(self._head):
             choice["logprobs"] = None
@@ -255,12 +255,12 @@ class ChatFrames:
         unsaid = channels & {"refusal", "tool_name"} and "content" not in channels
         message: dict[str, Any] = {
             "role": "assistant",
-            "content": None if unsaid else self._reply.text("content", choice),
-            "refusal": self._reply.text("refusal", choice) if "refusal" in channels else None,
+            "content": None if unsaid else self._reply.said("content", choice),
+            "refusal": self._reply.said("refusal", choice) if "refusal" in channels else None,
             "annotations": [],
         }
         if "reasoning" in channels:
-            message["reasoning_content"] = self._reply.text("reasoning", choice)
+            message["reasoning_content"] = self._reply.said("reasoning", choice)
         if "tool_name" in channels:
             message["tool_calls"] = [
                 self._tool_call(delta, deltas) for delta in deltas if delta.channel == "tool_name"

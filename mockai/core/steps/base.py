@@ -92,10 +92,10 @@ class Step(Model):
         return self.of_request
 
 
-def shorthand(key: str) -> BeforeValidator:
-    """Let `faker: 400` stand for `faker: {tokens: 400}`."""
+def shorthand(key: str, accepts: Any) -> BeforeValidator:
+    """Let `faker: 400` stand for `faker: {tokens: 400}`; `accepts` is what the schema says."""
 
     def widen(value: Any) -> Any:
         return value if isinstance(value, dict | BaseModel) else {key: value}
 
-    return BeforeValidator(widen)
+    return BeforeValidator(widen, json_schema_input_type=accepts)

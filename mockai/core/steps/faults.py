@@ -58,24 +58,27 @@ class ErrorStep(Step):
     """Answer with an error; `error: rate_limit_exceeded` is short for `{code: ...}`."""
 
     kind: ClassVar[str] = "error"
-    error: Annotated[Error, shorthand("code")]
+    error: Annotated[Error, shorthand("code", Error | str)]
 
     def build(self, to: Builder) -> None:
         """Let it happen."""
         to.fault(self.error)
 
 
+Cutting = Literal["fin", "reset", "in_chunk"]
+
+
 class Cut(Fault):
     """The connection ends early."""
 
-    how: Literal["fin", "reset", "in_chunk"] = "fin"
+    how: Cutting = "fin"
 
 
 class CutStep(Step):
     """Cut the connection: `cut: reset`; `in_chunk` ends it inside an HTTP chunk."""
 
     kind: ClassVar[str] = "cut"
-    cut: Annotated[Cut, shorthand("how")]
+    cut: Annotated[Cut, shorthand("how", Cut | Cutting)]
 
     def build(self, to: Builder) -> None:
         """Let it happen."""
@@ -116,7 +119,7 @@ class MangleStep(Step):
     """Mangle an event: `mangle: {how: malformed_json, at_token: 5}`."""
 
     kind: ClassVar[str] = "mangle"
-    mangle: Annotated[Mangle, shorthand("how")]
+    mangle: Annotated[Mangle, shorthand("how", Mangle | str)]
 
     def build(self, to: Builder) -> None:
         """Let it happen."""

@@ -28,7 +28,7 @@ class HoldStep(Step):
     """Stop at a gate until it is released; `hold: NAME` is short for `{name: NAME}`."""
 
     kind: ClassVar[str] = "hold"
-    hold: Annotated[HoldArguments, shorthand("name")]
+    hold: Annotated[HoldArguments, shorthand("name", Name | HoldArguments | None)]
 
     def build(self, to: Builder) -> None:
         """Ask for the hold; it is placed when the whole reply is known."""

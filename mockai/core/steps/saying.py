@@ -51,10 +51,13 @@ def _field(request: RequestFields, path: str) -> str:
     return "" if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
+TokenCount = Annotated[int, Field(gt=0, le=MOST_TOKENS)]
+
+
 class FakerArguments(Model):
     """Exactly `tokens` tokens: of filler words, or of a locale's prose."""
 
-    tokens: int = Field(gt=0, le=MOST_TOKENS)
+    tokens: TokenCount
     locale: str | None = Field(default=None, pattern="^[a-z]{2,3}_[A-Z]{2}$")
 
 
@@ -62,7 +65,7 @@ class FakerStep(Step):
     """Send exactly N tokens, seeded; `faker: 400` is short for `{tokens: 400}`."""
 
     kind: ClassVar[str] = "faker"
-    faker: Annotated[FakerArguments, shorthand("tokens")]
+    faker: Annotated[FakerArguments, shorthand("tokens", TokenCount | FakerArguments)]
 
     def build(self, to: Builder) -> None:
         """Make the text and say it."""
@@ -76,7 +79,7 @@ class FakerStep(Step):
 class ReasoningArguments(Model):
     """Reasoning of so many tokens: hidden, or visible with this text."""
 
-    tokens: int | None = Field(default=None, gt=0, le=MOST_TOKENS)
+    tokens: TokenCount | None = None
     text: str | None = None
     visible: bool = False
 
@@ -85,7 +88,7 @@ class ReasoningStep(Step):
     """Think: hidden tokens that take time and are billed; `visible` sends `reasoning_content`."""
 
     kind: ClassVar[str] = "reasoning"
-    reasoning: Annotated[ReasoningArguments, shorthand("tokens")]
+    reasoning: Annotated[ReasoningArguments, shorthand("tokens", TokenCount | ReasoningArguments)]
 
     def build(self, to: Builder) -> None:
         """Think aloud, or in silence."""
