@@ -1,23 +1,30 @@
 """Which scenario answers: `difference` first; a match is "no difference".
 
-A miss prints the nearest scenarios and, field by field, what was expected and what came.
+A miss prints the nearest scenarios and, field by field, what was expected and what came. To add
+a field, add it to `Match` and its line to `_differences`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Protocol
+from typing import Any, Protocol
 
-from mockai.core.scenario import Match, Scenario, TextMatch
+import regex
 
+from mockai.core.match_fields import Match, TextMatch
+from mockai.core.scenario import Scenario
+
+REGEX_TIMEOUT_S = 0.05
+"""A pattern that backtracks for longer does not match, and the miss says so."""
 _SHOWN = 80
 _NEAREST = 3
 
 
-class Matchable(Protocol):
-    """What a request must tell to be matched."""
+class ParsedRequest(Protocol):
+    """What every dialect's request tells."""
 
     @property
     def model(self) -> str: ...
@@ -25,6 +32,22 @@ class Matchable(Protocol):
     def last_user(self) -> str: ...
     @property
     def stream(self) -> bool: ...
+    @property
+    def messages(self) -> Sequence[Mapping[str, Any]]: ...
+    @property
+    def tools(self) -> Sequence[Mapping[str, Any]]: ...
+    @property
+    def body(self) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A request as it is matched: what it asks, and how it came. Header names in lower case."""
+
+    request: ParsedRequest
+    path: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    nth: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,30 +62,111 @@ class Difference:
         return f"{self.field}: expected {self.expected}, got {self.actual}"
 
 
-def difference(match: Match, request: Matchable) -> tuple[Difference, ...]:
+def difference(match: Match, incoming: Incoming) -> tuple[Difference, ...]:
     """Return every field that differs; empty means that the scenario matches."""
-    return tuple(_differences(match, request))
+    if match == _ANYTHING:
+        return ()
+    return tuple(_differences(match, incoming))
 
 
-def _differences(match: Match, request: Matchable) -> Iterator[Difference]:
-    if match.model is not None and not fnmatchcase(request.model, match.model):
-        yield Difference("model", repr(match.model), repr(request.model))
-    if match.last_user is not None:
-        yield from _text_differences("last_user", match.last_user, request.last_user)
-    if match.stream is not None and match.stream != request.stream:
-        yield Difference("stream", _truth(match.stream), _truth(request.stream))
+_ANYTHING = Match()
 
 
-def _text_differences(field: str, wanted: TextMatch, text: str) -> Iterator[Difference]:
+def _differences(match: Match, incoming: Incoming) -> Iterator[Difference]:
+    request = incoming.request
+    yield from _glob("model", match.model, request.model)
+    yield from _glob("path", match.path, incoming.path)
+    for name, pattern in match.headers.items():
+        yield from _glob(f"headers.{name}", pattern, incoming.headers.get(name.lower(), ""))
+    yield from _texts("last_user", match.last_user, [request.last_user])
+    if match.any_message is not None or match.system is not None:
+        yield from _texts("any_message", match.any_message, _said(request))
+        yield from _texts("system", match.system, _said(request, "system", "developer"))
+    yield from _same("stream", match.stream, request.stream)
+    if match.tools is not None:
+        yield from _tools(match.tools, request)
+    if match.tool_result is not None:
+        answered = any(message.get("role") == "tool" for message in request.messages)
+        yield from _same("tool_result", match.tool_result, answered)
+    if match.nth is not None:
+        wanted = match.nth if isinstance(match.nth, tuple) else (match.nth,)
+        if incoming.nth not in wanted:
+            yield Difference("nth", " or ".join(map(str, wanted)), str(incoming.nth))
+    for path, value in match.json_.items():
+        yield from _same(f"json.{path}", value, at_path(request.body, path))
+
+
+def _glob(name: str, pattern: str | None, text: str) -> Iterator[Difference]:
+    if pattern is not None and not fnmatchcase(text, pattern):
+        yield Difference(name, repr(pattern), _short(text))
+
+
+def _same(name: str, wanted: Any, seen: Any) -> Iterator[Difference]:
+    # In JSON true is not 1.
+    if wanted is not None and (wanted != seen or (wanted is True) != (seen is True)):
+        yield Difference(name, _shown(wanted), _shown(seen))
+
+
+def _texts(name: str, wanted: TextMatch | None, texts: Sequence[str]) -> Iterator[Difference]:
+    """Compare texts, of which one must fit."""
+    if wanted is None:
+        return
+    found = [list(_text_differences(name, wanted, text)) for text in texts or [""]]
+    if all(found):
+        yield from found[-1]
+
+
+def _text_differences(name: str, wanted: TextMatch, text: str) -> Iterator[Difference]:
     if wanted.contains is not None and wanted.contains not in text:
-        yield Difference(f"{field}.contains", repr(wanted.contains), _short(text))
+        yield Difference(f"{name}.contains", repr(wanted.contains), _short(text))
     if wanted.equals is not None and wanted.equals != text:
-        yield Difference(f"{field}.equals", repr(wanted.equals), _short(text))
+        yield Difference(f"{name}.equals", repr(wanted.equals), _short(text))
+    if wanted.regex is not None:
+        try:
+            if regex.search(wanted.regex, text, timeout=REGEX_TIMEOUT_S) is None:
+                yield Difference(f"{name}.regex", repr(wanted.regex), _short(text))
+        except TimeoutError:
+            took = f"no answer within {REGEX_TIMEOUT_S} s: the pattern backtracks"
+            yield Difference(f"{name}.regex", repr(wanted.regex), took)
 
 
-def miss(scenarios: Iterable[tuple[Scenario, bool]], request: Matchable) -> str:
+def _said(request: ParsedRequest, *roles: str) -> list[str]:
+    return [
+        text_of(message.get("content"))
+        for message in request.messages
+        if not roles or message.get("role") in roles
+    ]
+
+
+def text_of(content: Any) -> str:
+    """Return the text of a message's content: a string, or its text parts joined."""
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else []
+    texts = [part.get("text") for part in parts if isinstance(part, dict)]
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def _tools(wanted: tuple[str, ...], request: ParsedRequest) -> Iterator[Difference]:
+    described = [tool.get("function") or tool.get("custom") or {} for tool in request.tools]
+    offered = [str(one.get("name")) for one in described if isinstance(one, dict)]
+    if offered if not wanted else set(wanted) - set(offered):
+        yield Difference("tools", ", ".join(wanted) or "none", ", ".join(offered) or "none")
+
+
+def at_path(body: Any, path: str) -> Any:
+    """Return the value at a dotted path, such as `messages.0.role`; `None` where there is none."""
+    for key in path.split("."):
+        if isinstance(body, list | tuple):
+            body = body[int(key)] if key.isdecimal() and int(key) < len(body) else None
+        else:
+            body = body.get(key) if isinstance(body, Mapping) else None
+    return body
+
+
+def miss(scenarios: Iterable[tuple[Scenario, bool]], incoming: Incoming) -> str:
     """Return the text of a miss: the nearest of (scenario, is spent), those with least to mend."""
-    ranked = sorted(_near(scenarios, request), key=lambda near: len(near[1]))
+    ranked = sorted(_near(scenarios, incoming), key=lambda near: len(near[1]))
     if not ranked:
         return "No scenario answers this request: none is registered and the default is off."
     lines = [f"No scenario matches this request ({len(ranked)} registered). Nearest:"]
@@ -72,17 +176,17 @@ def miss(scenarios: Iterable[tuple[Scenario, bool]], request: Matchable) -> str:
 
 
 def _near(
-    scenarios: Iterable[tuple[Scenario, bool]], request: Matchable
+    scenarios: Iterable[tuple[Scenario, bool]], incoming: Incoming
 ) -> Iterator[tuple[Scenario, list[str]]]:
     for scenario, spent in scenarios:
-        reasons = [str(item) for item in difference(scenario.match, request)]
+        reasons = [str(item) for item in difference(scenario.match, incoming)]
         if spent:
-            reasons.append(f"times: spent after {scenario.times}")
+            reasons.append(f"times: spent after {scenario.plays}")
         yield scenario, reasons
 
 
-def _truth(value: bool) -> str:  # noqa: FBT001 - a value, not a flag
-    return "true" if value else "false"
+def _shown(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)[:_SHOWN]
 
 
 def _short(text: str) -> str:

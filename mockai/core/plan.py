@@ -10,17 +10,63 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from mockai.core.mangling import Mangler
 from mockai.core.reply import HoldPoint, Reply
+from mockai.core.staging import Ending
+
+Frame = bytes | tuple[bytes, ...]
+"""What one frame consists of: bytes, or parts that must reach the client one by one."""
 
 
 class Frames(Protocol):
     """What a dialect makes of a reply for one request."""
 
-    def frame(self, index: int) -> bytes:
+    def frame(self, index: int) -> Frame:
         """Render frame `index` of a stream (1 to the last), when it is due."""
 
     def body(self) -> bytes:
         """Render the whole answer of a request that did not ask for a stream."""
+
+
+class MangledFrames:
+    """Frames whose bytes are not what they should be: see `mangling`.
+
+    `mangles` are (frame, what is done to it): no frame is all of them, -1 the last.
+    """
+
+    def __init__(
+        self,
+        frames: Frames,
+        mangles: tuple[tuple[int | None, Mangler], ...],
+        swapped: frozenset[int],
+        *,
+        last: int,
+    ) -> None:
+        self._frames, self._mangles, self._swapped, self._last = frames, mangles, swapped, last
+
+    def frame(self, index: int) -> Frame:
+        """Render the frame that stands here now, and do to it what is to be done."""
+        source = index
+        if index in self._swapped and index < self._last:
+            source = index + 1
+        elif index - 1 in self._swapped and index <= self._last:
+            source = index - 1
+        whole = _joined(self._frames.frame(source))
+        for place, mangle in self._mangles:
+            if place in {None, index} or (place == -1 and index == self._last):
+                parts = mangle(whole)
+                if len(parts) > 1:
+                    return tuple(part for part in parts if part)
+                whole = parts[0]
+        return whole
+
+    def body(self) -> bytes:
+        """Render the whole answer: only a stream is mangled."""
+        return self._frames.body()
+
+
+def _joined(frame: Frame) -> bytes:
+    return frame if isinstance(frame, bytes) else b"".join(frame)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +81,8 @@ class Plan:
     headers: tuple[tuple[str, str], ...] = ()
     cached_tokens: int = 0
     """Those of the prompt that the provider had in its cache."""
+    status: int = 200
+    ending: Ending = "end"
 
 
 class Playback:

@@ -9,14 +9,45 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
 
-from mockai.core.text import Piece
+if TYPE_CHECKING:
+    from mockai.core.steps.faults import Fault
+
+Channel = Literal[
+    "content",  # text of the answer
+    "refusal",  # text of a refusal
+    "reasoning",  # reasoning that the client sees, as some compatible vendors send it
+    "thinking",  # reasoning that takes time and tokens and is not sent
+    "tool_name",  # begins a tool call
+    "tool_arguments",  # a fragment of its arguments
+    "raw",  # bytes as given
+    "comment",  # an SSE comment
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """One element of the answer: what one frame carries, and how many tokens that is.
+
+    `tool` counts the tool calls of the answer; `text` is its name or a fragment of its arguments.
+    """
+
+    text: str
+    tokens: int
+    channel: Channel = "content"
+    choice: int = 0
+    tool: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class HoldPoint:
-    """A place where a play stands still: before `frame`, reached at `due_ns`."""
+    """A place where a play stands still: before `frame`, reached at `due_ns`.
+
+    Without a name it is no gate: a silence that nobody can release.
+    """
 
     name: str
     frame: int
@@ -26,18 +57,27 @@ class HoldPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class PlacedFault:
+    """A fault, and the frame before which it happens."""
+
+    fault: Fault
+    frame: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
-    """Deltas and columns. `due_ns[i]` is when frame i leaves, `tokens[i]` the sum after it.
+    """Deltas and columns. `due_ns[i]` is when frame i leaves, `tokens[i]` the sum after it."""
 
-    Times are scaled by `speed` already; who adds a time of the scenario's scales it too.
-    """
-
-    deltas: tuple[Piece, ...]
+    deltas: tuple[Delta, ...]
     due_ns: array[int]
     tokens: array[int]
     holds: tuple[HoldPoint, ...]
     finish_reason: str
     paced: bool
+    faults: tuple[PlacedFault, ...] = ()
+    usage: Mapping[str, int] = field(default_factory=dict)
+    """Figures to report in place of those counted: `prompt_tokens`, `cached_tokens`, ..."""
+    choices: int = 1
     speed: float = 1.0
 
     def __len__(self) -> int:
@@ -50,8 +90,25 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """The whole text, as a client that reads to the end sees it."""
-        return "".join(delta.text for delta in self.deltas)
+        """The whole content of the first choice, as a client that reads to the end sees it."""
+        return self.said("content")
+
+    def said(self, channel: Channel, choice: int = 0) -> str:
+        """Return the whole text of a channel."""
+        return "".join(
+            delta.text
+            for delta in self.deltas
+            if delta.channel == channel and delta.choice == choice
+        )
+
+    def count(self, channel: Channel) -> int:
+        """Return the tokens of one channel."""
+        return sum(delta.tokens for delta in self.deltas if delta.channel == channel)
+
+    @property
+    def reasoning_tokens(self) -> int:
+        """Tokens of reasoning, sent or not."""
+        return self.count("thinking") + self.count("reasoning")
 
     def frame_of(self, token: int) -> int:
         """Return the first frame after which at least `token` tokens are out (last if none)."""
@@ -61,3 +118,33 @@ class Reply:
         """Return the tokens whose frames are due by `elapsed_ns` on the unshifted timeline."""
         reached = bisect_right(self.due_ns, elapsed_ns)
         return self.tokens[reached - 1] if reached else 0
+
+    def ended_before(self, frame: int) -> Reply:
+        """Return the reply that ends where `frame` would have come: its tail stands there.
+
+        Holds at the end stay at the end; those that lie beyond it are never reached.
+        """
+        if not 1 <= frame < len(self):
+            return self
+        due, tokens = self.due_ns[:frame], self.tokens[:frame]
+        due.append(due[-1])
+        tokens.append(tokens[-1])
+        return replace(
+            self,
+            deltas=self.deltas[: frame - 1],
+            due_ns=due,
+            tokens=tokens,
+            holds=tuple(
+                _moved(self.holds, last=len(self) - 1, frame=frame, due=due, tokens=tokens)
+            ),
+        )
+
+
+def _moved(
+    holds: Iterable[HoldPoint], *, last: int, frame: int, due: array[int], tokens: array[int]
+) -> Iterable[HoldPoint]:
+    for hold in holds:
+        if hold.frame <= frame:
+            yield hold
+        elif hold.frame == last:
+            yield replace(hold, frame=frame, token=tokens[-1], due_ns=due[-1])

@@ -1,142 +1,51 @@
 """A scenario: what to match, what to reply, at what pace, under which policy, what to expect.
 
-One model for YAML, JSON, Python and HTTP. A step is a mapping with one key, its kind; to add a
-kind, write its model and register it in `STEPS`. Nothing here plays anything: see `reply`.
+One model for YAML, JSON, Python and HTTP. What a reply can consist of stands in `steps`, how
+requests are matched in `matching`. Nothing here plays anything: see `compile`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from mockai.core.checks import CheckEntry
+from mockai.core.match_fields import Match
 from mockai.core.model import Model, Name
 from mockai.core.policy import PolicyChoice
+from mockai.core.steps import AnyStep, FinishStep, Step
 from mockai.core.units import Duration
 
-HOLD_TIMEOUT_S = 60.0
 
-
-# ── match ────────────────────────────────────────────────────────────────────────────────────
-
-
-class TextMatch(Model):
-    """What a text must be; all that are given must hold."""
-
-    contains: str | None = None
-    equals: str | None = None
-
-
-class Match(Model):
-    """Which requests the scenario answers; a field that is left out matches everything."""
-
-    model: str | None = Field(
-        default=None, description="glob over the requested model, such as gpt-4*"
-    )
-    last_user: TextMatch | None = Field(
-        default=None, description="the text of the last user message"
-    )
-    stream: bool | None = Field(default=None, description="whether the request asks for a stream")
-
-
-# ── reply ────────────────────────────────────────────────────────────────────────────────────
-
-
-def _shorthand(key: str) -> BeforeValidator:
-    """Let `faker: 400` stand for `faker: {tokens: 400}`."""
-
-    def widen(value: Any) -> Any:
-        return value if isinstance(value, dict | BaseModel) else {key: value}
-
-    return BeforeValidator(widen)
-
-
-class TextStep(Model):
-    """Send this text, token by token."""
-
-    text: str
-
-
-class FakerArguments(Model):
-    """Exactly `tokens` tokens of filler words, seeded."""
-
-    tokens: int = Field(gt=0, le=1_000_000)
-
-
-class FakerStep(Model):
-    """Send exactly N tokens of seeded filler; `faker: 400` is short for `{tokens: 400}`."""
-
-    faker: Annotated[FakerArguments, _shorthand("tokens")]
-
-
-class HoldArguments(Model):
-    """Where to hold and for how long at most; without a position, at its place in the list."""
-
-    name: Name | None = None
-    at_token: int | None = Field(
-        default=None, ge=0, description="after this many tokens of the reply"
-    )
-    at: Literal["headers", "first_token", "done"] | None = None
-    timeout: Duration = HOLD_TIMEOUT_S
-
-
-class HoldStep(Model):
-    """Stop at a gate until it is released; `hold: NAME` is short for `{name: NAME}`."""
-
-    hold: Annotated[HoldArguments, _shorthand("name")]
-
-
-class PauseStep(Model):
-    """Say nothing for this long."""
-
-    pause: Duration
-
-
-class FinishStep(Model):
-    """Why the reply ends; must be the last step."""
-
-    finish: Literal["stop", "length", "content_filter"]
-
-
-STEPS: dict[str, type[Model]] = {
-    "text": TextStep,
-    "faker": FakerStep,
-    "hold": HoldStep,
-    "pause": PauseStep,
-    "finish": FinishStep,
-}
-
-
-def _kind(value: Any) -> str | None:
-    """Return the kind of a step: its only key. `None` makes pydantic say what is allowed."""
-    keys = list(value) if isinstance(value, dict) else list(type(value).model_fields)
-    known = [key for key in keys if key in STEPS]
-    return known[0] if len(known) == 1 else None
-
-
-Step = Annotated[
-    Annotated[TextStep, Tag("text")]
-    | Annotated[FakerStep, Tag("faker")]
-    | Annotated[HoldStep, Tag("hold")]
-    | Annotated[PauseStep, Tag("pause")]
-    | Annotated[FinishStep, Tag("finish")],
-    Discriminator(
-        _kind,
-        custom_error_type="unknown_step",
-        custom_error_message=f"a step is a mapping with one key of: {', '.join(STEPS)}",
-    ),
-]
-
-
-# ── pace and the whole ───────────────────────────────────────────────────────────────────────
+def _percent(value: Any) -> Any:
+    if isinstance(value, str) and value.strip().endswith("%"):
+        return float(value.strip().removesuffix("%")) / 100
+    return value
 
 
 class Pace(Model):
-    """How fast: without `tokens_per_second` everything goes out at once, coalesced."""
+    """How fast: without `tokens_per_second` everything goes out at once, coalesced.
+
+    `jitter` is the spread of the gaps between tokens (lognormal, seeded, mean unchanged).
+    """
 
     ttft: Duration = 0.0
     tokens_per_second: float | None = Field(default=None, gt=0)
+    tokens_per_chunk: int = Field(default=1, ge=1)
+    jitter: Annotated[float, BeforeValidator(_percent)] = Field(
+        default=0.0, ge=0, le=2, description='a fraction, or text such as "10%"'
+    )
+
+
+class RateLimit(Model):
+    """Buckets that the session's requests to this scenario draw from, as the API's limits do."""
+
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    tokens_per_minute: int | None = Field(default=None, ge=1)
+
+
+Steps = tuple[AnyStep, ...]
 
 
 class Scenario(Model):
@@ -147,9 +56,17 @@ class Scenario(Model):
     """
 
     name: Name
+    description: str | None = None
     match: Match = Match()
-    reply: tuple[Step, ...]
+    reply: Steps | None = None
+    turns: tuple[Steps, ...] | None = Field(
+        default=None, min_length=1, description="replies for consecutive calls, in place of reply"
+    )
     pace: Pace = Pace()
+    rate_limit: RateLimit | None = None
+    obey_limits: bool = Field(
+        default=True, description="obey max_tokens and stop of the request, as the real API does"
+    )
     policy: PolicyChoice | None = Field(
         default=None, description="a preset's name or its own knobs; default: the session's"
     )
@@ -157,13 +74,36 @@ class Scenario(Model):
     seed: int = 0
     times: int | None = Field(default=None, ge=1, description="answers this often, then is spent")
 
-    @field_validator("reply")
+    @field_validator("reply", "turns")
     @classmethod
-    def _finish_is_last(cls, reply: tuple[Model, ...]) -> tuple[Model, ...]:
-        for place, step in enumerate(reply[:-1]):
-            if isinstance(step, FinishStep):
-                raise ValueError(f"step {place + 1} comes after finish; finish must be the last")
-        return reply
+    def _finish_is_last(cls, value: Any) -> Any:
+        replies = value if value and isinstance(value[0], tuple) else (value or (),)
+        for reply in replies:
+            for place, step in enumerate(reply[:-1]):
+                if isinstance(step, FinishStep):
+                    raise ValueError(f"step {place + 1} is finish, which must be the last one")
+        return value
+
+    @model_validator(mode="after")
+    def _one_reply(self) -> Self:
+        if (self.reply is None) == (self.turns is None):
+            raise ValueError("needs either reply or turns")
+        return self
+
+    @property
+    def plays(self) -> int | None:
+        """How often it answers before it is spent; `None` is for ever."""
+        return self.times if self.turns is None or self.times is not None else len(self.turns)
+
+    def steps_of(self, turn: int) -> tuple[Step, ...]:
+        """Return the steps of one turn; after the last turn the first comes again."""
+        if self.turns is None:
+            return self.reply or ()
+        return self.turns[turn % len(self.turns)]
+
+    def looks_at_request(self, turn: int) -> bool:
+        """Say whether a step of this turn needs the request."""
+        return any(step.asks_request() for step in self.steps_of(turn))
 
 
 DEFAULT_SCENARIO = Scenario.model_validate(

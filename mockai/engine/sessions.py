@@ -10,27 +10,22 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from hashlib import blake2b
+from dataclasses import dataclass
 
-from mockai.core import openai_errors
 from mockai.core.checks.base import Check, Evidence, MarkStamp, Verdict
 from mockai.core.checks.evaluate import evaluate
-from mockai.core.compile import compile_reply
 from mockai.core.errors import FullError, NotFoundError
 from mockai.core.exchange import Connection, Exchange, RequestFacts, utc_text
 from mockai.core.journal import Journal
 from mockai.core.ledger import Ledger
-from mockai.core.matching import Matchable, difference, miss
 from mockai.core.policy import STOP_NOW, Policy
 from mockai.core.prices import NO_PRICES, Prices
 from mockai.core.recorder import Recorder
-from mockai.core.reply import Reply
-from mockai.core.scenario import DEFAULT_SCENARIO, Scenario
-from mockai.core.tokens import Encoding, get_encoding
+from mockai.core.scenario import Scenario
 from mockai.engine.gates import Gates
 from mockai.engine.observers import Observer
 from mockai.engine.pacer import Pacer
+from mockai.engine.scripts import Scripts
 from mockai.engine.stream import Stream
 
 DEFAULT = "default"
@@ -50,36 +45,6 @@ class Settings:
     strict_match: bool = False
     policy: Policy = STOP_NOW
     prices: Prices = NO_PRICES
-
-
-@dataclass(slots=True)
-class Entry:
-    """A registered scenario: how often it answered, and its replies compiled by encoding."""
-
-    scenario: Scenario
-    played: int = 0
-    replies: dict[str, Reply] = field(default_factory=dict)
-
-    @property
-    def spent(self) -> bool:
-        """True when it has answered `times` times."""
-        return self.scenario.times is not None and self.played >= self.scenario.times
-
-    def reply(self, encoding: Encoding, speed: float) -> Reply:
-        """Return the compiled reply; compiled once."""
-        if encoding.name not in self.replies:
-            self.replies[encoding.name] = compile_reply(self.scenario, encoding, speed=speed)
-        return self.replies[encoding.name]
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """What answers a request: which scenario, the how-manieth time, with which seed."""
-
-    entry: Entry
-    ordinal: int
-    seed: int
-    """Seed of this request: ids and padding come from it."""
 
 
 class Session:
@@ -107,57 +72,17 @@ class Session:
     def _begin(self) -> None:
         """Start a new generation: nothing of the one before is left."""
         self.generation += 1
-        self.own: dict[str, Entry] = {}
-        self.loaded = [Entry(scenario) for scenario in self._loaded]
-        self._default = Entry(DEFAULT_SCENARIO)
+        self.scripts = Scripts(
+            self._loaded,
+            speed=self.settings.speed,
+            seed=self.settings.seed,
+            strict_match=self.settings.strict_match,
+        )
         self.gates = Gates()
         self.marks: list[MarkStamp] = []
         self.journal = Journal()
         self.ledger = Ledger(self.settings.prices)
         self.advanced_s = 0.0
-
-    # ── scenarios ────────────────────────────────────────────────────────────────────────────
-
-    def register(self, scenarios: Iterable[Scenario]) -> None:
-        """Add scenarios or replace those of the same name; all are compiled before any is kept.
-
-        Raises `ScenarioError` for one that cannot be played.
-        """
-        encoding = get_encoding("o200k_base")
-        entries = [Entry(scenario) for scenario in scenarios]
-        for entry in entries:
-            entry.reply(encoding, self.settings.speed)
-        for entry in entries:
-            self.own[entry.scenario.name] = entry
-
-    def unregister(self, name: str) -> None:
-        """Drop one of the session's own scenarios. Raises `NotFoundError`."""
-        if self.own.pop(name, None) is None:
-            raise NotFoundError(f"session '{self.id}' has no scenario '{name}' of its own")
-
-    def entries(self) -> list[Entry]:
-        """Return what may answer, in the order in which it is asked."""
-        entries = [*self.own.values(), *self.loaded]
-        if entries or self.settings.strict_match:
-            return entries
-        return [self._default]
-
-    def match(self, request: Matchable) -> Chosen:
-        """Return what answers a request. Raises `OpenAIError` (404) with the nearest scenarios."""
-        entries = self.entries()
-        for entry in entries:
-            if not entry.spent and not difference(entry.scenario.match, request):
-                entry.played += 1
-                return Chosen(entry, entry.played, self._seed(entry))
-        raise openai_errors.no_scenario(
-            miss(((entry.scenario, entry.spent) for entry in entries), request)
-        )
-
-    def _seed(self, entry: Entry) -> int:
-        seed = entry.scenario.seed if self.settings.seed is None else self.settings.seed
-        # The name keeps the ids of two scenarios with the same seed apart.
-        drawn = blake2b(f"{seed}:{entry.scenario.name}:{entry.played}".encode(), digest_size=6)
-        return int.from_bytes(drawn.digest())
 
     # ── exchanges ────────────────────────────────────────────────────────────────────────────
 

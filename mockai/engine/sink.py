@@ -7,15 +7,18 @@ reports to its listener when a blocked rest has gone out, and once when the clie
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from mockai.core.exchange import How
+from mockai.core.plan import Frame
 from mockai.core.recorder import Progress
 
 AHEAD = 16 * 1024
 """Bytes that may wait in our own memory for a client that does not read."""
 
 Header = tuple[str, str]
+Cutting = Literal["fin", "reset", "in_chunk"]
+"""How a connection is cut: politely, by a reset, or in the middle of an HTTP chunk."""
 
 
 class Listener(Protocol):
@@ -39,13 +42,16 @@ class Sink(Protocol):
     def start(self, status: int, headers: Sequence[Header]) -> None:
         """Set the head. It counts as one frame and leaves with the next write (or finish)."""
 
-    def write(self, frames: Sequence[bytes]) -> bool:
-        """Send frames in one go; false when the kernel did not take all of it."""
+    def write(self, frames: Sequence[Frame]) -> bool:
+        """Send frames in one go; false when the kernel did not take all of it.
 
-    def finish(self, frames: Sequence[bytes]) -> bool:
+        The parts of a frame that is a tuple reach the client's parser one by one.
+        """
+
+    def finish(self, frames: Sequence[Frame]) -> bool:
         """Send the last frames together with the end of the body."""
 
-    def abort(self) -> None:
+    def abort(self, how: Cutting = "fin") -> None:
         """Cut the connection; nothing more is counted or reported."""
 
 
@@ -68,6 +74,7 @@ class MemorySink:
         self.writes: list[int] = []
         self.finished = False
         self.aborted = False
+        self.cut: Cutting | None = None
         self._waiting: list[bytes | None] = []
         self._stalled = False
         self._gone: tuple[How, int | None] | None = None
@@ -89,21 +96,24 @@ class MemorySink:
         self.status, self.headers = status, tuple(headers)
         self._waiting.append(None)
 
-    def write(self, frames: Sequence[bytes]) -> bool:
+    def write(self, frames: Sequence[Frame]) -> bool:
         """Take the frames, unless stalled or gone."""
         if self._gone is not None or self.aborted:
             return False
-        self._waiting.extend(frames)
+        self._waiting.extend(
+            frame if isinstance(frame, bytes) else b"".join(frame) for frame in frames
+        )
         return self._take()
 
-    def finish(self, frames: Sequence[bytes]) -> bool:
+    def finish(self, frames: Sequence[Frame]) -> bool:
         """Take the last frames."""
         self.finished = True
         return self.write(frames)
 
-    def abort(self) -> None:
+    def abort(self, how: Cutting = "fin") -> None:
         """Note that the connection was cut."""
         self.aborted = True
+        self.cut = how
 
     # ── what a test does to the client ───────────────────────────────────────────────────────
 

@@ -10,12 +10,14 @@ from collections.abc import Callable
 from typing import Protocol
 
 from mockai.core.exchange import Cause, Exchange, How
-from mockai.core.plan import Plan, Playback
+from mockai.core.plan import Frame, Plan, Playback
 from mockai.core.recorder import Recorder
 from mockai.core.reply import HoldPoint
 from mockai.engine.gates import Gates
 from mockai.engine.pacer import Pacer
-from mockai.engine.sink import AHEAD, Header, Sink
+from mockai.engine.sink import AHEAD, Cutting, Header, Sink
+
+_CUTS: dict[str, Cutting] = {"fin": "fin", "reset": "reset", "in_chunk": "in_chunk"}
 
 
 class Watcher(Protocol):
@@ -106,7 +108,6 @@ class Stream:
         """Tokens handed over (or generated, for an answer in one body) so far."""
         return self._playback.token if self._playback else 0
 
-    @property
     def _over(self) -> bool:
         return self.exchange is not None
 
@@ -124,11 +125,11 @@ class Stream:
     def drained(self) -> None:
         """Go on after the client has read again; the timeline moves by what it was late."""
         playback = self._playback
-        if self._over or playback is None:
+        if self._over() or playback is None:
             return
         now_ns = self._pacer.now_ns()
         self._wrote(taken=True, now_ns=now_ns)
-        if self._over:
+        if self._over():
             return
         due_ns = playback.next_ns()
         if due_ns is not None:
@@ -145,7 +146,7 @@ class Stream:
     def tick(self, now_ns: int) -> int | None:
         """Do what is due; return when to come back."""
         playback, plan = self._playback, self._plan
-        if playback is None or plan is None or self._over:
+        if playback is None or plan is None or self._over():
             return None
         if playback.held is not None and now_ns >= self._hold_ends_ns:
             self._leave_gate(timed_out=True)
@@ -154,7 +155,7 @@ class Stream:
             end = self._send(plan, playback, end, now_ns) if end > first else first
         elif end == len(plan.reply):
             self._send_whole(plan, now_ns)
-        if self._over or self._blocked:
+        if self._over() or self._blocked:
             return None
         hold = playback.move(end, now_ns)
         if hold is not None:
@@ -168,12 +169,15 @@ class Stream:
 
     def _send(self, plan: Plan, playback: Playback, end: int, now_ns: int) -> int:
         """Hand over the frames that are due, at most 16 KB of them; return where it stopped."""
-        recorder, sink, frames = self.recorder, self._sink, []
+        recorder, sink = self.recorder, self._sink
+        frames: list[Frame] = []
         first = index = playback.position
         if index == 0:
-            self._start(now_ns)
+            self._start(plan, now_ns)
             index = 1
         size, render = 0, plan.frames.frame
+        if plan.ending != "end" and end == len(plan.reply):
+            end -= 1  # where the tail would come the connection is cut
         while index < end and size < AHEAD:
             frames.append(render(index))
             size += len(frames[-1])
@@ -184,19 +188,30 @@ class Stream:
         playback.position = index  # before the write: its end is recorded inside
         whole = index == len(plan.reply)
         self._wrote(taken=sink.finish(frames) if whole else sink.write(frames), now_ns=now_ns)
+        if plan.ending != "end" and index == len(plan.reply) - 1 and not self._blocked:
+            self._cut_as_scripted(plan)
         return index
+
+    def _cut_as_scripted(self, plan: Plan) -> None:
+        if plan.ending in _CUTS and not self._over():
+            self._sink.abort(_CUTS[plan.ending])
+            self._fail("scripted", None)
 
     def _send_whole(self, plan: Plan, now_ns: int) -> None:
         body = plan.frames.body()
         self._headers = (*self._headers, ("content-length", str(len(body))))
-        self._start(now_ns)
+        self._start(plan, now_ns)
+        if plan.ending in _CUTS:
+            self._sink.write([body[: len(body) // 2]])
+            self._cut_as_scripted(plan)
+            return
         self._note_write(now_ns, tokens=plan.reply.total > 0)
         self._wrote(taken=self._sink.finish([body]), now_ns=now_ns)
 
-    def _start(self, now_ns: int) -> None:
-        self.recorder.status = 200
+    def _start(self, plan: Plan, now_ns: int) -> None:
+        self.recorder.status = plan.status
         self.recorder.headers_ns = now_ns
-        self._sink.start(200, self._headers)
+        self._sink.start(plan.status, self._headers)
 
     def _note_write(self, now_ns: int, *, tokens: bool) -> None:
         recorder = self.recorder
@@ -207,7 +222,10 @@ class Stream:
     def _wrote(self, *, taken: bool, now_ns: int) -> None:
         self._blocked = not taken
         if taken and self.exchange is None and self.recorder.complete:
-            self._end(self.recorder.complete_now(now_ns))
+            if self._plan is not None and self._plan.ending == "error":
+                self._fail("scripted", None)
+            else:
+                self._end(self.recorder.complete_now(now_ns))
 
     def _due_ns(self, frame: int) -> int:
         playback = self._playback
@@ -224,11 +242,13 @@ class Stream:
     # ── holding and ending ───────────────────────────────────────────────────────────────────
 
     def _arrive(self, hold: HoldPoint, now_ns: int) -> None:
+        self._hold_ends_ns = now_ns + hold.timeout_ns
+        if not hold.name:
+            return  # a silence: no gate, and nothing to release
         if self._watcher.gates.arrive(hold.name, self, now_ns):
             if self._playback is not None:  # no stay, no shift: also when we came late
                 self._playback.release(self._playback.held_since_ns())
             return
-        self._hold_ends_ns = now_ns + hold.timeout_ns
         self.recorder.held(hold.name, hold.token, now_ns)
         self._watcher.changed(self.recorder)
 

@@ -164,16 +164,16 @@ async def reset_session(request: web.Request) -> web.Response:
 async def list_scenarios(request: web.Request) -> web.Response:
     """List the session's own scenarios, then those loaded at start."""
     session = _session(request)
-    entries = [*session.own.values(), *session.loaded]
+    entries = [*session.scripts.own.values(), *session.scripts.loaded]
     return web.json_response({"scenarios": [_entry(entry) for entry in entries]})
 
 
 async def get_scenario(request: web.Request) -> web.Response:
     """Show one scenario of the session's own."""
     session, name = _session(request), request.match_info["name"]
-    if name not in session.own:
+    if name not in session.scripts.own:
         raise NotFoundError(f"session '{session.id}' has no scenario '{name}' of its own")
-    return web.json_response(_entry(session.own[name]))
+    return web.json_response(_entry(session.scripts.own[name]))
 
 
 async def put_scenarios(request: web.Request) -> web.Response:
@@ -181,14 +181,14 @@ async def put_scenarios(request: web.Request) -> web.Response:
     session, name = _session(request), request.match_info.get("name")
     text = await request.text()
     scenarios = parse_scenarios(text, source="body", name=name)
-    session.register(scenarios)
+    session.scripts.register(scenarios)
     names = [scenario.name for scenario in scenarios]
     return web.json_response({"name": name} if name else {"names": names})
 
 
 async def delete_scenario(request: web.Request) -> web.Response:
     """Drop one of the session's own scenarios."""
-    _session(request).unregister(request.match_info["name"])
+    _session(request).scripts.unregister(request.match_info["name"])
     return web.json_response({"deleted": request.match_info["name"]})
 
 

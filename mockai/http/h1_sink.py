@@ -14,11 +14,13 @@ from http import HTTPStatus
 from itertools import accumulate
 
 from mockai.core.leaving import how_left
+from mockai.core.plan import Frame
 from mockai.core.recorder import Progress
-from mockai.engine.sink import Header, Listener
-from mockai.http.internals import Connection, descriptor_of, http_date
+from mockai.engine.sink import Cutting, Header, Listener
+from mockai.http.internals import Connection, cut_off, descriptor_of, http_date
 
 _END_OF_CHUNKS = b"0\r\n\r\n"
+_HALF_A_CHUNK = b'40\r\ndata: {"id":"chatcmpl-'
 
 
 class H1Sink:
@@ -63,22 +65,23 @@ class H1Sink:
         lines.append(f"connection: {'keep-alive' if self.keep_alive else 'close'}")
         self._head = "\r\n".join([*lines, "", ""]).encode("latin-1")
 
-    def write(self, frames: Sequence[bytes]) -> bool:
+    def write(self, frames: Sequence[Frame]) -> bool:
         """Send frames in one system call; false when the kernel did not take all."""
         return self._send([self._framed(frame) for frame in frames])
 
-    def finish(self, frames: Sequence[bytes]) -> bool:
+    def finish(self, frames: Sequence[Frame]) -> bool:
         """Send the last frames and the end of the body."""
         parts = [self._framed(frame) for frame in frames]
         if self._chunked:
             parts[-1:] = [parts[-1] + _END_OF_CHUNKS] if parts else [_END_OF_CHUNKS]
         return self._send(parts)
 
-    def abort(self) -> None:
+    def abort(self, how: Cutting = "fin") -> None:
         """Cut the connection."""
+        if how == "in_chunk" and self._chunked:
+            self._give(_HALF_A_CHUNK)
         self._stop()
-        if self._connection.transport is not None:
-            self._connection.transport.abort()
+        cut_off(self._connection, reset=how == "reset")
 
     # ── from the connection ──────────────────────────────────────────────────────────────────
 
@@ -98,8 +101,11 @@ class H1Sink:
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────
 
-    def _framed(self, frame: bytes) -> bytes:
-        return b"%x\r\n%b\r\n" % (len(frame), frame) if self._chunked else frame
+    def _framed(self, frame: Frame) -> bytes:
+        if not isinstance(frame, bytes):
+            return b"".join(self._framed(part) for part in frame)
+        # An empty chunk would end the body: a frame that says nothing is sent as nothing.
+        return b"%x\r\n%b\r\n" % (len(frame), frame) if self._chunked and frame else frame
 
     def _send(self, parts: list[bytes]) -> bool:
         if self._head:
@@ -110,7 +116,7 @@ class H1Sink:
         if self._fd is None:
             return False
         data = parts[0] if len(parts) == 1 else b"".join(parts)
-        taken = self._give(data)
+        taken = self._give(data) if data else 0
         if taken == len(data):
             self.progress.bytes += taken
             self.progress.frames += len(parts)
@@ -163,8 +169,7 @@ class H1Sink:
         """A write failed: freeze, and let the transport find out how the client left."""
         self._errno = errno
         self._stop()
-        if self._connection.transport is not None:
-            self._connection.transport.abort()
+        cut_off(self._connection)
 
     def _leave(self, errno: int | None) -> None:
         self._stop()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket
+import struct
 import sys
 from typing import Protocol
 
@@ -99,6 +100,17 @@ def descriptor_of(connection: Connection) -> int | None:
         return None
     sock: socket.socket | None = transport.get_extra_info("socket")
     return sock.fileno() if sock is not None else None
+
+
+def cut_off(connection: Connection, *, reset: bool = False) -> None:
+    """Close a connection at once: by a FIN, or by a reset if asked."""
+    transport = connection.transport
+    if transport is None:
+        return
+    sock = transport.get_extra_info("socket")
+    if reset and sock is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 def http_date() -> str:

@@ -21,10 +21,12 @@ from mockai.core.dialects.chat_request import ChatRequest, parse_chat_request
 from mockai.core.dialects.models import model_card, model_list
 from mockai.core.errors import OpenAIError
 from mockai.core.exchange import Connection
+from mockai.core.matching import Incoming
 from mockai.core.plan import Plan
 from mockai.core.prompt_tokens import count_prompt_tokens
 from mockai.core.tokens import encoding_for_model, get_encoding
-from mockai.engine.sessions import Chosen, Session, wall_clock
+from mockai.engine.scripts import Chosen
+from mockai.engine.sessions import Session, wall_clock
 from mockai.engine.stream import Stream
 from mockai.http.door import cors_of
 from mockai.http.facts import facts_of, session_of
@@ -93,6 +95,7 @@ class _Exchange:
         self.sink = H1Sink(
             connection, chunked=request.version >= (1, 1), keep_alive=request.keep_alive
         )
+        self.chosen: Chosen | None = None
         self.over = asyncio.Event()
         self.stream = Stream(
             self.recorder, self.sink, self.state.pacer, self.session, self.over.set
@@ -104,7 +107,7 @@ class _Exchange:
         try:
             plan = await self._plan()
             if self.stream.exchange is None:
-                self.stream.play(plan, (*_headers(self.recorder.request_id), *self.cors))
+                self.stream.play(plan, (*self._headers(), *self.cors))
             await self.over.wait()
         except OpenAIError as error:
             return self._refused(error)
@@ -133,24 +136,46 @@ class _Exchange:
         if self.session.ended_at_ns is not None:
             raise openai_errors.session_ended(self.session.id)
         prompt_tokens = await _prompt_tokens(chat, len(raw))
-        chosen = self.session.match(chat)
+        chosen = self.session.scripts.match(self._incoming(chat))
+        self._note_choice(chosen)
+        limit = chosen.entry.take(
+            prompt_tokens, model=chat.model, now_s=self.state.pacer.now_ns() / 1e9
+        )
+        if limit is not None:
+            raise limit
         return self._planned(chat, chosen, prompt_tokens)
 
-    def _planned(self, chat: ChatRequest, chosen: Chosen, prompt_tokens: int) -> Plan:
+    def _incoming(self, chat: ChatRequest) -> Incoming:
+        request = self.request
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        session = request.match_info.get("session")
+        path = request.path.removeprefix(f"/s/{session}") if session else request.path
+        return Incoming(chat, path, headers, self.recorder.seq)
+
+    def _note_choice(self, chosen: Chosen) -> None:
+        self.chosen = chosen
         recorder, scenario = self.recorder, chosen.entry.scenario
         recorder.scenario, recorder.seed = scenario.name, scenario.seed
         recorder.ordinal = chosen.ordinal
         recorder.policy = scenario.policy or recorder.policy
+
+    def _planned(self, chat: ChatRequest, chosen: Chosen, prompt_tokens: int) -> Plan:
         encoding = get_encoding(encoding_for_model(chat.model)[0])
-        reply = chosen.entry.reply(encoding, self.session.settings.speed)
         return plan_chat(
             chat,
-            reply,
+            self.session.scripts.stage(chosen, chat, encoding),
             seed=chosen.seed,
             created=int(wall_clock()),
             prompt_tokens=prompt_tokens,
-            usage_report=recorder.policy.settle.usage,
+            encoding=encoding,
+            usage_report=self.recorder.policy.settle.usage,
         )
+
+    def _headers(self) -> tuple[tuple[str, str], ...]:
+        limiter = self.chosen.entry.limiter if self.chosen is not None else None
+        counted = limiter.headers() if limiter is not None else {}
+        fixed = {**dict(_FIXED_HEADERS), **counted}
+        return (("x-request-id", self.recorder.request_id), *fixed.items())
 
     async def _read(self) -> bytes:
         limits = self.state.options.limits
@@ -200,10 +225,6 @@ async def _prompt_tokens(chat: ChatRequest, size: int) -> int:
         )
 
     return count() if size <= _LARGE else await asyncio.to_thread(count)
-
-
-def _headers(request_id: str) -> tuple[tuple[str, str], ...]:
-    return (("x-request-id", request_id), *_FIXED_HEADERS)
 
 
 _FIXED_HEADERS = (

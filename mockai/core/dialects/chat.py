@@ -9,14 +9,21 @@ from __future__ import annotations
 import json
 import random
 import string
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
 from json.encoder import encode_basestring
 from typing import Any
 
 from mockai.core.dialects.chat_request import ChatRequest
+from mockai.core.dialects.logprobs import Logprobs
 from mockai.core.dialects.models import snapshot_of
-from mockai.core.plan import Plan
+from mockai.core.errors import OpenAIError
+from mockai.core.plan import Frames, MangledFrames, Plan
 from mockai.core.policy import UsageReport
-from mockai.core.reply import Reply
+from mockai.core.reply import Channel, Delta, Reply
+from mockai.core.scripted_errors import scripted_error
+from mockai.core.staging import Staged
+from mockai.core.tokens import Encoding
 
 ENDPOINT = "chat.completions"
 STREAM_HEADERS = (("content-type", "text/event-stream; charset=utf-8"),)
@@ -32,32 +39,63 @@ _PAD_SHELL = len(',"obfuscation":""}')
 
 def plan_chat(
     request: ChatRequest,
-    reply: Reply,
+    stage: Staged,
     *,
     seed: int,
     created: int,
     prompt_tokens: int,
+    encoding: Encoding,
     usage_report: UsageReport = "final",
 ) -> Plan:
     """Return the plan of one request. Same arguments, same bytes; `created` is Unix seconds."""
-    letters = random.Random(seed).choices(_ALNUM, k=29)
+    reply, letters = stage.reply, random.Random(seed).choices(_ALNUM, k=29)
     completion_id = "chatcmpl-" + "".join(letters)
-    head = {
-        "id": completion_id,
-        "object": "chat.completion",
-        "created": created,
-        "model": snapshot_of(request.model),
-    }
+    shared = {"id": completion_id, "created": created, "model": snapshot_of(request.model)}
+    figures = usage(reply, prompt_tokens)
+    if stage.ending == "error" and stage.error is not None:
+        return _error_plan(scripted_error(stage.error, request.model), stage, completion_id)
+    frames: Frames = ChatFrames(
+        request, stage, shared, figures, seed=seed, encoding=encoding, usage_report=usage_report
+    )
+    if stage.mangles or stage.swapped:
+        frames = MangledFrames(frames, stage.mangles, stage.swapped, last=len(reply) - 1)
     return Plan(
         reply=reply,
-        frames=ChatFrames(
-            request, reply, head, usage(prompt_tokens, reply.total), seed, usage_report
-        ),
+        frames=frames,
         stream=request.stream,
         prompt_tokens=prompt_tokens,
         completion_id=completion_id,
         headers=STREAM_HEADERS if request.stream else BODY_HEADERS,
+        cached_tokens=reply.usage.get("cached_tokens", 0),
+        ending=stage.ending,
     )
+
+
+def _error_plan(error: OpenAIError, stage: Staged, completion_id: str) -> Plan:
+    """Return the plan of an answer that is an error, sent when the timeline reaches it."""
+    return Plan(
+        reply=stage.reply,
+        frames=_ErrorBody(json.dumps(error.body(), indent=2).encode("ascii")),
+        stream=False,
+        prompt_tokens=0,
+        completion_id=completion_id,
+        headers=(*BODY_HEADERS, *error.headers.items()),
+        status=error.status,
+        ending="error",
+    )
+
+
+class _ErrorBody:
+    """The body of an error, as frames see it."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def frame(self, index: int) -> bytes:
+        return self._body
+
+    def body(self) -> bytes:
+        return self._body
 
 
 class ChatFrames:
@@ -67,71 +105,105 @@ class ChatFrames:
         "_after",
         "_before",
         "_choice_end",
+        "_error",
         "_head",
+        "_logprobs",
+        "_openings",
         "_pad",
         "_reply",
         "_report",
         "_request",
+        "_seed",
         "_usage",
     )
 
     def __init__(
         self,
         request: ChatRequest,
-        reply: Reply,
-        head: dict[str, Any],
-        usage: dict[str, Any],
+        stage: Staged,
+        shared: Mapping[str, Any],
+        figures: dict[str, Any],
+        *,
         seed: int,
-        usage_report: UsageReport = "final",
+        encoding: Encoding,
+        usage_report: UsageReport,
     ) -> None:
-        self._request, self._reply, self._head, self._usage = request, reply, head, usage
-        self._report = usage_report
-        chunk_head = {**head, "object": "chat.completion.chunk", **_tier(head)}
+        self._request, self._reply, self._error = request, stage.reply, stage.error
+        self._usage, self._report, self._seed = figures, usage_report, seed
+        self._head = {"id": shared["id"], "object": "chat.completion", **shared}
+        chunk_head = {**self._head, "object": "chat.completion.chunk", **_tier(self._head)}
         self._before = "data: " + _dumps(chunk_head)[:-1] + ',"choices":['
+        wanted = request.body.get("logprobs") is True
+        top = request.body.get("top_logprobs") or 0
+        self._logprobs = Logprobs(encoding, seed, top) if wanted else None
         # Chunks of the gpt-4o era have `logprobs`, as null; those of gpt-5 lack the key.
-        self._choice_end = ("" if _is_gpt5(head) else ',"logprobs":null') + ',"finish_reason":'
+        self._choice_end = ("" if _is_gpt5(self._head) else ',"logprobs":null') + _FINISH
         self._after = "]" + (',"usage":null' if self._final_chunk else "")
         self._pad = seed if request.include_obfuscation else -1
+        self._openings = _openings(self._reply)
+
+    # ── a stream ─────────────────────────────────────────────────────────────────────────────
 
     def frame(self, index: int) -> bytes:
         """Render frame `index`: a delta (the first brings the role chunk along), or the tail."""
         deltas = self._reply.deltas
         if index > len(deltas):
-            return (b"" if deltas else self._role()) + self._end()
-        delta = f'{{"content":{encode_basestring(deltas[index - 1].text)}}}'
-        chunk = self._chunk(delta, "null", index)
-        return self._role() + chunk if index == 1 else chunk
+            return self._end()
+        delta = deltas[index - 1]
+        if delta.channel in _VERBATIM:
+            return _VERBATIM[delta.channel](delta)
+        said = self._said(delta)
+        end = self._choice_end if self._logprobs is None else self._with_logprobs(delta, index)
+        if index not in self._openings:
+            return self._chunk(said, end, "null", index, delta.choice)
+        if delta.channel == "tool_name" and self._tools(delta.choice) == 1:
+            merged = f'{{"role":"assistant","content":null,{said[1:-1]},"refusal":null}}'
+            return self._chunk(merged, self._choice_end, "null", index, delta.choice)
+        opening = self._opening(delta.channel, delta.choice)
+        return opening + self._chunk(said, end, "null", index, delta.choice)
 
-    def body(self) -> bytes:
-        """Render the whole answer as one JSON body, indented as the real API's."""
-        choice: dict[str, Any] = {"index": 0, "message": self._message()}
-        if not _is_gpt5(self._head):
-            choice["logprobs"] = None
-        choice["finish_reason"] = self._reply.finish_reason
-        whole = {**self._head, "choices": [choice], "usage": self._usage, **_tier(self._head)}
-        if self._report == "none":
-            del whole["usage"]
-        return json.dumps(whole, indent=2).encode("ascii")
+    def _opening(self, channel: Channel, choice: int) -> bytes:
+        end = self._choice_end
+        if self._logprobs is not None and channel == "content":
+            end = ',"logprobs":{"content":[],"refusal":null}' + _FINISH
+        return self._chunk(_OPENINGS[channel], end, "null", 0, choice)
 
-    def _message(self) -> dict[str, Any]:
-        text = self._reply.text
-        return {"role": "assistant", "content": text, "refusal": None, "annotations": []}
+    def _said(self, delta: Delta) -> str:
+        text = encode_basestring(delta.text)
+        if delta.channel == "content":
+            return f'{{"content":{text}}}'
+        return _SAID[delta.channel](text, delta.tool, self._tool_id(delta))
 
-    def _role(self) -> bytes:
-        return self._chunk('{"role":"assistant","content":"","refusal":null}', "null", 0)
+    def _with_logprobs(self, delta: Delta, index: int) -> str:
+        if self._logprobs is None or delta.channel not in {"content", "refusal"}:
+            return self._choice_end
+        shown = {"content": None, "refusal": None}
+        items = self._logprobs.of(delta.text, index)
+        return f',"logprobs":{_dumps({**shown, delta.channel: items})}{_FINISH}'
 
     def _end(self) -> bytes:
         count = len(self._reply)
-        end = self._chunk("{}", f'"{self._reply.finish_reason}"', count)
+        if self._error is not None:
+            error = scripted_error(self._error, self._request.model)
+            return f"data: {_dumps(error.body())}\n\n".encode() + DONE
+        ends = [self._final(choice, count) for choice in range(self._reply.choices)]
         if self._final_chunk:
             shown = f'{self._before}],"usage":{_dumps(self._usage)}'
-            end += self._close(shown, count + 1)
-        return end + DONE
+            ends.append(self._close(shown, count + 1))
+        return b"".join(ends) + DONE
 
-    def _chunk(self, delta: str, finish: str, index: int) -> bytes:
-        choice = f'{{"index":0,"delta":{delta}{self._choice_end}{finish}}}'
+    def _final(self, choice: int, count: int) -> bytes:
+        silent = not any(
+            delta.choice == choice and delta.channel not in _SILENT for delta in self._reply.deltas
+        )
+        opening = self._opening("content", choice) if silent else b""
+        reason = f'"{self._reply.finish_reason}"'
+        return opening + self._chunk("{}", self._choice_end, reason, count, choice)
+
+    def _chunk(self, delta: str, end: str, finish: str, index: int, choice: int) -> bytes:
         after = self._after if self._report != "continuous" else self._usage_so_far(index)
-        return self._close(f"{self._before}{choice}{after}", index)
+        shown = f'{self._before}{{"index":{choice},"delta":{delta}{end}{finish}}}{after}'
+        return self._close(shown, index)
 
     @property
     def _final_chunk(self) -> bool:
@@ -157,16 +229,116 @@ class ChatFrames:
         size = (_PAD_REST - len(text) - _PAD_SHELL) % _PAD_STEPS
         return f'{text},"obfuscation":"{_PADDING[start : start + size]}"}}\n\n'.encode()
 
+    # ── one body ─────────────────────────────────────────────────────────────────────────────
 
-def usage(prompt_tokens: int, completion_tokens: int) -> dict[str, Any]:
+    def body(self) -> bytes:
+        """Render the whole answer as one JSON body, indented as the real API's."""
+        choices = [self._choice(number) for number in range(self._reply.choices)]
+        whole = {**self._head, "choices": choices, "usage": self._usage, **_tier(self._head)}
+        if self._report == "none":
+            del whole["usage"]
+        return json.dumps(whole, indent=2).encode("ascii")
+
+    def _choice(self, number: int) -> dict[str, Any]:
+        choice: dict[str, Any] = {"index": number, "message": self._message(number)}
+        if self._logprobs is not None:
+            text = self._reply.said("content", number)
+            choice["logprobs"] = {"content": self._logprobs.of(text, 0), "refusal": None}
+        elif not _is_gpt5(self._head):
+            choice["logprobs"] = None
+        choice["finish_reason"] = self._reply.finish_reason
+        return choice
+
+    def _message(self, choice: int) -> dict[str, Any]:
+        deltas = [delta for delta in self._reply.deltas if delta.choice == choice]
+        channels = {delta.channel for delta in deltas}
+        unsaid = channels & {"refusal", "tool_name"} and "content" not in channels
+        message: dict[str, Any] = {
+            "role": "assistant",
+            "content": None if unsaid else self._reply.said("content", choice),
+            "refusal": self._reply.said("refusal", choice) if "refusal" in channels else None,
+            "annotations": [],
+        }
+        if "reasoning" in channels:
+            message["reasoning_content"] = self._reply.said("reasoning", choice)
+        if "tool_name" in channels:
+            message["tool_calls"] = [
+                self._tool_call(delta, deltas) for delta in deltas if delta.channel == "tool_name"
+            ]
+        return message
+
+    def _tool_call(self, head: Delta, deltas: list[Delta]) -> dict[str, Any]:
+        parts = [d.text for d in deltas if d.channel == "tool_arguments" and d.tool == head.tool]
+        function = {"name": head.text, "arguments": "".join(parts)}
+        return {"id": self._tool_id(head), "type": "function", "function": function}
+
+    def _tools(self, choice: int) -> int:
+        return sum(d.channel == "tool_name" and d.choice == choice for d in self._reply.deltas)
+
+    def _tool_id(self, delta: Delta) -> str:
+        drawn = blake2b(f"{self._seed}:{delta.choice}:{delta.tool}".encode(), digest_size=12)
+        return "call_" + drawn.hexdigest()
+
+
+# ── what a channel looks like ────────────────────────────────────────────────────────────────
+
+_FINISH = ',"finish_reason":'
+_SILENT: frozenset[Channel] = frozenset({"thinking", "raw", "comment"})
+_VERBATIM: dict[Channel, Callable[[Delta], bytes]] = {
+    "thinking": lambda _: b"",
+    "raw": lambda delta: delta.text.encode("utf-8", "surrogatepass"),
+    "comment": lambda delta: f": {delta.text}\n\n".encode("utf-8", "surrogatepass"),
+}
+_OPENINGS: dict[Channel, str] = {
+    "content": '{"role":"assistant","content":"","refusal":null}',
+    "refusal": '{"role":"assistant","content":null,"refusal":""}',
+    "reasoning": '{"role":"assistant","content":null}',
+    "tool_name": '{"role":"assistant","content":null}',
+    "tool_arguments": '{"role":"assistant","content":null}',
+}
+
+
+def _tool_name(name: str, tool: int, tool_id: str) -> str:
+    function = f'{{"name":{name},"arguments":""}}'
+    head = f'{{"index":{tool},"id":"{tool_id}","type":"function","function":{function}}}'
+    return f'{{"tool_calls":[{head}]}}'
+
+
+_SAID: dict[Channel, Callable[[str, int, str], str]] = {
+    "refusal": lambda text, _tool, _id: f'{{"refusal":{text}}}',
+    "reasoning": lambda text, _tool, _id: f'{{"reasoning_content":{text}}}',
+    "tool_name": _tool_name,
+    "tool_arguments": lambda text, tool, _id: (
+        f'{{"tool_calls":[{{"index":{tool},"function":{{"arguments":{text}}}}}]}}'
+    ),
+}
+
+
+def _openings(reply: Reply) -> frozenset[int]:
+    """Return the frames that bring a role chunk along: the first of each choice that speaks."""
+    found: dict[int, int] = {}
+    for index, delta in enumerate(reply.deltas, 1):
+        if delta.channel not in _SILENT:
+            found.setdefault(delta.choice, index)
+            if len(found) == reply.choices:
+                break
+    return frozenset(found.values())
+
+
+def usage(reply: Reply, prompt_tokens: int) -> dict[str, Any]:
     """Return the `usage` object: every detail is a subset of the two totals."""
+    prompt = reply.usage.get("prompt_tokens", prompt_tokens)
+    completion = reply.usage.get("completion_tokens", reply.total)
     return {
-        "prompt_tokens": prompt_tokens,
-        "completion_tokens": completion_tokens,
-        "total_tokens": prompt_tokens + completion_tokens,
-        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+        "prompt_tokens_details": {
+            "cached_tokens": reply.usage.get("cached_tokens", 0),
+            "audio_tokens": 0,
+        },
         "completion_tokens_details": {
-            "reasoning_tokens": 0,
+            "reasoning_tokens": reply.reasoning_tokens,
             "audio_tokens": 0,
             "accepted_prediction_tokens": 0,
             "rejected_prediction_tokens": 0,
@@ -174,12 +346,12 @@ def usage(prompt_tokens: int, completion_tokens: int) -> dict[str, Any]:
     }
 
 
-def _tier(head: dict[str, Any]) -> dict[str, Any]:
+def _tier(head: Mapping[str, Any]) -> dict[str, Any]:
     fingerprint = None if _is_gpt5(head) else "fp_0123456789"
     return {"service_tier": "default", "system_fingerprint": fingerprint}
 
 
-def _is_gpt5(head: dict[str, Any]) -> bool:
+def _is_gpt5(head: Mapping[str, Any]) -> bool:
     return str(head["model"]).startswith("gpt-5")
 
 

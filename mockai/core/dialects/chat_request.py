@@ -40,6 +40,23 @@ class ChatRequest:
         """The tools that the model may call, as they were sent; empty if there are none."""
         return self.body.get("tools") or ()
 
+    @property
+    def choices(self) -> int:
+        """How many answers are asked for at once."""
+        return self.body.get("n") or 1
+
+    @property
+    def max_tokens(self) -> int | None:
+        """The most completion tokens, reasoning included; `None` is no limit."""
+        wanted: int | None = self.body.get("max_completion_tokens")
+        return self.body.get("max_tokens") if wanted is None else wanted
+
+    @property
+    def stop(self) -> Sequence[str]:
+        """The sequences at which the content ends."""
+        wanted = self.body.get("stop")
+        return (wanted,) if isinstance(wanted, str) else wanted or ()
+
 
 def parse_chat_request(raw: bytes) -> ChatRequest:
     """Read a body, or raise the `OpenAIError` with which the real API refuses it."""

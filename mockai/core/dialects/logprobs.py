@@ -1,0 +1,39 @@
+"""Log probabilities as the chat surface shows them: made up, seeded, and of the right shape."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from mockai.core.tokens import Encoding
+
+_OTHERS = (" the", " a", " and", " of", " to", " in", " is", " it", " that", " for")
+
+
+class Logprobs:
+    """Draws the `logprobs` items of a text; `top` alternatives each (0 to 20)."""
+
+    def __init__(self, encoding: Encoding, seed: int, top: int) -> None:
+        self._encoding, self._seed, self._top = encoding, seed, top
+
+    def of(self, text: str, index: int) -> list[dict[str, Any]]:
+        """Return one item for each token of the text; the same for the same place."""
+        draw = random.Random(f"{self._seed}:{index}")
+        tokens = self._encoding.token_bytes_of(self._encoding.encode(text))
+        return [self._item(token, draw) for token in tokens]
+
+    def _item(self, token: bytes, draw: random.Random) -> dict[str, Any]:
+        own = _entry(token, -draw.expovariate(4.0))
+        others = [
+            _entry(_OTHERS[number % len(_OTHERS)].encode(), own["logprob"] - 1.0 - number)
+            for number in range(self._top - 1)
+        ]
+        return {**own, "top_logprobs": [own, *others] if self._top else []}
+
+
+def _entry(token: bytes, logprob: float) -> dict[str, Any]:
+    try:
+        shown = token.decode()
+    except UnicodeDecodeError:  # part of a character: the API shows its bytes
+        shown = "bytes:" + "".join(f"\\x{byte:02x}" for byte in token)
+    return {"token": shown, "logprob": round(logprob, 8), "bytes": list(token)}

@@ -1,0 +1,105 @@
+"""Bytes that are not what they should be: one small function for each way, in one table.
+
+A mangle gets the frames of one write in order (each one or more whole SSE events) and returns what
+goes out in their place, as parts that are written one by one. To add one, write it and register
+it in `MANGLES`; `EVERY` names those that concern all events when no place is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Parts = list[bytes]
+Mangler = Callable[[bytes], Parts]
+
+_BOM = b"\xef\xbb\xbf"
+_DONE = b"data: [DONE]\n\n"
+
+
+def malformed_json(frame: bytes) -> Parts:
+    """The last `}` of the event is lost."""
+    head, brace, tail = frame.rpartition(b"}")
+    return [head + tail if brace else frame]
+
+
+def empty_data(frame: bytes) -> Parts:
+    """An event without content comes first."""
+    return [b"data: \n\n" + frame]
+
+
+def crlf(frame: bytes) -> Parts:
+    """Lines end with CR LF."""
+    return [frame.replace(b"\n", b"\r\n")]
+
+
+def bom(frame: bytes) -> Parts:
+    """A byte order mark comes first."""
+    return [_BOM + frame]
+
+
+def no_space(frame: bytes) -> Parts:
+    """There is no space after `data:`."""
+    return [frame.replace(b"data: ", b"data:")]
+
+
+def duplicate(frame: bytes) -> Parts:
+    """The event comes twice."""
+    return [frame + frame]
+
+
+def bytewise(frame: bytes) -> Parts:
+    """One byte for each write."""
+    return [frame[place : place + 1] for place in range(len(frame))]
+
+
+def split_field(frame: bytes) -> Parts:
+    """Two writes, parted inside the field name `data`."""
+    return [frame[:2], frame[2:]]
+
+
+def split_character(frame: bytes) -> Parts:
+    """Two writes, parted inside a UTF-8 character (an event without one is parted in half)."""
+    inside = [place for place, byte in enumerate(frame) if 0x80 <= byte < 0xC0]  # noqa: PLR2004
+    place = inside[0] if inside else len(frame) // 2
+    return [frame[:place], frame[place:]]
+
+
+def missing_done(frame: bytes) -> Parts:
+    """The `[DONE]` at the end is missing."""
+    return [frame.replace(_DONE, b"")]
+
+
+def truncated_event(frame: bytes) -> Parts:
+    """The last event lacks its blank line."""
+    return [frame.removesuffix(b"\n")]
+
+
+def only_done(frame: bytes) -> Parts:
+    """The finish chunk (and usage) is missing, only `[DONE]` comes."""
+    return [_DONE] if frame.endswith(_DONE) else [frame]
+
+
+def reorder(frame: bytes) -> Parts:
+    """The event changes places with the next one: done where the frames are rendered."""
+    return [frame]
+
+
+MANGLES: dict[str, Mangler] = {
+    "malformed_json": malformed_json,
+    "empty_data": empty_data,
+    "crlf": crlf,
+    "bom": bom,
+    "no_space": no_space,
+    "duplicate": duplicate,
+    "bytewise": bytewise,
+    "split_field": split_field,
+    "split_character": split_character,
+    "missing_done": missing_done,
+    "truncated_event": truncated_event,
+    "missing_finish": only_done,
+    "reorder": reorder,
+}
+AT_END = frozenset({"missing_done", "truncated_event", "missing_finish"})
+"""Those that concern the tail of the stream when no place is given."""
+EVERYWHERE = frozenset({"crlf", "no_space", "bytewise", "split_field", "split_character"})
+"""Those that concern every event when no place is given."""

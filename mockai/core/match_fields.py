@@ -1,0 +1,56 @@
+"""What a scenario can ask of a request; a field that is left out matches everything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import regex
+from pydantic import Field, field_validator
+
+from mockai.core.model import Model
+
+
+class TextMatch(Model):
+    """What a text must be; all that are given must hold. `regex` is searched, not anchored."""
+
+    contains: str | None = None
+    equals: str | None = None
+    regex: str | None = None
+
+    @field_validator("regex")
+    @classmethod
+    def _compiles(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            try:
+                regex.compile(pattern)
+            except regex.error as error:
+                raise ValueError(f"not a regular expression: {error}") from None
+        return pattern
+
+
+class Match(Model):
+    """Which requests the scenario answers."""
+
+    model: str | None = Field(default=None, description="glob over the model, such as gpt-4*")
+    last_user: TextMatch | None = Field(default=None, description="the last user message")
+    any_message: TextMatch | None = Field(default=None, description="any message's text")
+    system: TextMatch | None = Field(default=None, description="the system (developer) prompt")
+    stream: bool | None = Field(default=None, description="whether a stream is asked for")
+    path: str | None = Field(default=None, description="glob over the path after the session")
+    headers: dict[str, str] = Field(
+        default_factory=dict, description="header name to a glob over its value"
+    )
+    tools: tuple[str, ...] | None = Field(
+        default=None, description="names of tools that must be offered; [] for none at all"
+    )
+    tool_result: bool | None = Field(
+        default=None, description="whether the result of a tool call is among the messages"
+    )
+    nth: int | tuple[int, ...] | None = Field(
+        default=None, description="the nth request of the session, from 1"
+    )
+    json_: dict[str, Any] = Field(
+        default_factory=dict,
+        alias="json",
+        description="path in the body to the value there, such as metadata.user: ann",
+    )

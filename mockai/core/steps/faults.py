@@ -1,0 +1,126 @@
+"""Steps that go wrong on purpose: an error, a cut, a silence, mangled bytes.
+
+Each says where (`at_token`, `at` a time; without, at its place in the list) and how often (`nth`
+plays of the scenario, a seeded `probability`; without, always).
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from mockai.core.mangling import MANGLES
+from mockai.core.model import Model
+from mockai.core.scripted_errors import ERRORS
+from mockai.core.steps.base import Builder, Step, shorthand
+from mockai.core.units import Duration
+
+
+class Fault(Model):
+    """Where and how often."""
+
+    at_token: int | None = Field(default=None, ge=0, description="after this many tokens")
+    at: Duration | None = Field(default=None, description="this long after the start")
+    probability: float = Field(default=1.0, gt=0, le=1)
+    nth: int | tuple[int, ...] | None = Field(
+        default=None, description="only on this play (or these) of the scenario, from 1"
+    )
+
+    def happens(self, ordinal: int, draw: Random) -> bool:
+        """Say whether it happens on this play; draws once, so that the order of faults counts."""
+        drawn = draw.random() < self.probability
+        plays = (self.nth,) if isinstance(self.nth, int) else self.nth
+        return drawn and (plays is None or ordinal in plays)
+
+
+class Error(Fault):
+    """An error: before the first byte its status and body, later an event in the stream."""
+
+    code: str | None = Field(default=None, description="one of the API's own errors, by its code")
+    status: int | None = Field(default=None, ge=400, le=599)
+    message: str | None = None
+    type: str | None = None
+    param: str | None = None
+    headers: dict[str, str] = Field(default_factory=dict)
+    retry_after: Duration | None = None
+
+    @field_validator("code")
+    @classmethod
+    def _known(cls, code: str | None) -> str | None:
+        if code is not None and code not in ERRORS:
+            raise ValueError(f"allowed are {', '.join(ERRORS)}; or no code and a status")
+        return code
+
+
+class ErrorStep(Step):
+    """Answer with an error; `error: rate_limit_exceeded` is short for `{code: ...}`."""
+
+    kind: ClassVar[str] = "error"
+    error: Annotated[Error, shorthand("code", Error | str)]
+
+    def build(self, to: Builder) -> None:
+        """Let it happen."""
+        to.fault(self.error)
+
+
+Cutting = Literal["fin", "reset", "in_chunk"]
+
+
+class Cut(Fault):
+    """The connection ends early."""
+
+    how: Cutting = "fin"
+
+
+class CutStep(Step):
+    """Cut the connection: `cut: reset`; `in_chunk` ends it inside an HTTP chunk."""
+
+    kind: ClassVar[str] = "cut"
+    cut: Annotated[Cut, shorthand("how", Cut | Cutting)]
+
+    def build(self, to: Builder) -> None:
+        """Let it happen."""
+        to.fault(self.cut)
+
+
+class Silence(Fault):
+    """Nothing more comes; the connection stays open."""
+
+    headers: bool = Field(default=False, description="not even the headers come")
+
+
+class SilenceStep(Step):
+    """Fall silent for good: `silence: {at_token: 5}`, `silence: {headers: true}`."""
+
+    kind: ClassVar[str] = "silence"
+    silence: Silence
+
+    def build(self, to: Builder) -> None:
+        """Let it happen."""
+        to.fault(self.silence)
+
+
+class Mangle(Fault):
+    """The bytes of one event (or of all) are not what they should be."""
+
+    how: str
+
+    @field_validator("how")
+    @classmethod
+    def _known(cls, how: str) -> str:
+        if how not in MANGLES:
+            raise ValueError(f"allowed are {', '.join(MANGLES)}")
+        return how
+
+
+class MangleStep(Step):
+    """Mangle an event: `mangle: {how: malformed_json, at_token: 5}`."""
+
+    kind: ClassVar[str] = "mangle"
+    mangle: Annotated[Mangle, shorthand("how", Mangle | str)]
+
+    def build(self, to: Builder) -> None:
+        """Let it happen."""
+        to.fault(self.mangle)

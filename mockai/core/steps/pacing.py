@@ -1,0 +1,64 @@
+"""Steps about time: hold at a gate, pause, change the pace."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from mockai.core.model import Model, Name
+from mockai.core.steps.base import Builder, Step, shorthand
+from mockai.core.units import Duration
+
+HOLD_TIMEOUT_S = 60.0
+
+
+class HoldArguments(Model):
+    """Where to hold and for how long at most; without a position, at its place in the list."""
+
+    name: Name | None = None
+    at_token: int | None = Field(
+        default=None, ge=0, description="after this many tokens of the reply"
+    )
+    at: Literal["headers", "first_token", "done"] | None = None
+    timeout: Duration = HOLD_TIMEOUT_S
+
+
+class HoldStep(Step):
+    """Stop at a gate until it is released; `hold: NAME` is short for `{name: NAME}`."""
+
+    kind: ClassVar[str] = "hold"
+    hold: Annotated[HoldArguments, shorthand("name", Name | HoldArguments | None)]
+
+    def build(self, to: Builder) -> None:
+        """Ask for the hold; it is placed when the whole reply is known."""
+        to.hold(self.hold)
+
+
+class PauseStep(Step):
+    """Say nothing for this long."""
+
+    kind: ClassVar[str] = "pause"
+    pause: Duration
+
+    def build(self, to: Builder) -> None:
+        """Let the time pass."""
+        to.wait(self.pause)
+
+
+class PaceChange(Model):
+    """The pace from here on; what is left out stays."""
+
+    tokens_per_second: float | None = Field(default=None, gt=0)
+    tokens_per_chunk: int | None = Field(default=None, ge=1)
+
+
+class PaceStep(Step):
+    """Change the pace from here on: `pace: {tokens_per_second: 5}`."""
+
+    kind: ClassVar[str] = "pace"
+    pace: PaceChange
+
+    def build(self, to: Builder) -> None:
+        """Change it."""
+        to.set_pace(self.pace.tokens_per_second, self.pace.tokens_per_chunk)

@@ -1,0 +1,166 @@
+"""The scenarios of one session: which one answers a request, and with which reply.
+
+Keeps what differs between two sessions that play the same scenario: how often it has answered,
+its compiled replies, and its rate limiter's buckets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from random import Random
+
+from mockai.core import openai_errors
+from mockai.core.compile import compile_reply
+from mockai.core.dialects.chat_request import ChatRequest
+from mockai.core.errors import NotFoundError, OpenAIError
+from mockai.core.matching import Incoming, difference, miss
+from mockai.core.rate_limit import RateLimiter
+from mockai.core.reply import Reply
+from mockai.core.scenario import DEFAULT_SCENARIO, Scenario
+from mockai.core.staging import Staged, jittered, joined, limited, staged
+from mockai.core.tokens import Encoding, get_encoding
+
+
+@dataclass(slots=True)
+class Entry:
+    """A registered scenario: how often it answered, and what was compiled of it."""
+
+    scenario: Scenario
+    played: int = 0
+    limiter: RateLimiter | None = None
+    replies: dict[tuple[str, int, int], Reply] = field(default_factory=dict)
+
+    @property
+    def spent(self) -> bool:
+        """True when it has answered as often as it may."""
+        return self.scenario.plays is not None and self.played >= self.scenario.plays
+
+    def compile_all(self, encoding: Encoding, speed: float) -> None:
+        """Compile every turn. Raises `ScenarioError` for what cannot be played."""
+        for turn in range(len(self.scenario.turns or (None,))):
+            self._compiled(None, encoding, speed, turn, choice=0)
+
+    def staged(
+        self, request: ChatRequest, encoding: Encoding, speed: float, *, ordinal: int, seed: int
+    ) -> Staged:
+        """Return the reply as this request gets it, on play `ordinal`."""
+        turn = (ordinal - 1) % len(self.scenario.turns or (None,))
+        replies = [
+            self._limited(request, encoding, speed, turn, choice)
+            for choice in range(request.choices)
+        ]
+        draw = Random(seed)
+        reply = jittered(joined(replies), self.scenario.pace.jitter, draw)
+        return staged(reply, ordinal=ordinal, draw=draw)
+
+    def take(self, tokens: int, *, model: str, now_s: float) -> OpenAIError | None:
+        """Draw from the rate limiter, if there is one; return the refusal."""
+        limit = self.scenario.rate_limit
+        if limit is None:
+            return None
+        if self.limiter is None:
+            self.limiter = RateLimiter(
+                requests_per_minute=limit.requests_per_minute,
+                tokens_per_minute=limit.tokens_per_minute,
+                now_s=now_s,
+            )
+        return self.limiter.take(tokens, model=model, now_s=now_s)
+
+    def _limited(
+        self, request: ChatRequest, encoding: Encoding, speed: float, turn: int, choice: int
+    ) -> Reply:
+        reply = self._compiled(request, encoding, speed, turn, choice=choice)
+        if not self.scenario.obey_limits:
+            return reply
+        return limited(reply, max_tokens=request.max_tokens, stop=request.stop)
+
+    def _compiled(
+        self,
+        request: ChatRequest | None,
+        encoding: Encoding,
+        speed: float,
+        turn: int,
+        *,
+        choice: int,
+    ) -> Reply:
+        if request is not None and self.scenario.looks_at_request(turn):
+            return compile_reply(
+                self.scenario, encoding, speed=speed, request=request, turn=turn, choice=choice
+            )
+        key = (encoding.name, turn, choice)
+        if key not in self.replies:
+            self.replies[key] = compile_reply(
+                self.scenario, encoding, speed=speed, turn=turn, choice=choice
+            )
+        return self.replies[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What answers a request: which scenario, the how-manieth time, with which seed."""
+
+    entry: Entry
+    ordinal: int
+    seed: int
+    """Seed of this request: ids, padding, jitter and the draws of faults come from it."""
+
+
+class Scripts:
+    """The scenarios of a session's generation: its own, then those loaded at start."""
+
+    def __init__(
+        self, loaded: Iterable[Scenario], *, speed: float, seed: int | None, strict_match: bool
+    ) -> None:
+        self.own: dict[str, Entry] = {}
+        self.loaded = [Entry(scenario) for scenario in loaded]
+        self._default = Entry(DEFAULT_SCENARIO)
+        self._speed, self._seed, self._strict_match = speed, seed, strict_match
+
+    def register(self, scenarios: Iterable[Scenario]) -> None:
+        """Add scenarios or replace those of the same name; all are compiled before any is kept.
+
+        Raises `ScenarioError` for one that cannot be played.
+        """
+        encoding = get_encoding("o200k_base")
+        entries = [Entry(scenario) for scenario in scenarios]
+        for entry in entries:
+            entry.compile_all(encoding, self._speed)
+        for entry in entries:
+            self.own[entry.scenario.name] = entry
+
+    def unregister(self, name: str) -> None:
+        """Drop one of the session's own scenarios. Raises `NotFoundError`."""
+        if self.own.pop(name, None) is None:
+            raise NotFoundError(f"no scenario '{name}' of the session's own")
+
+    def entries(self) -> list[Entry]:
+        """Return what may answer, in the order in which it is asked."""
+        entries = [*self.own.values(), *self.loaded]
+        if entries or self._strict_match:
+            return entries
+        return [self._default]
+
+    def match(self, incoming: Incoming) -> Chosen:
+        """Return what answers a request. Raises `OpenAIError` (404) with the nearest scenarios."""
+        entries = self.entries()
+        for entry in entries:
+            if not entry.spent and not difference(entry.scenario.match, incoming):
+                entry.played += 1
+                return Chosen(entry, entry.played, self._drawn(entry))
+        raise openai_errors.no_scenario(
+            miss(((entry.scenario, entry.spent) for entry in entries), incoming)
+        )
+
+    def stage(self, chosen: Chosen, request: ChatRequest, encoding: Encoding) -> Staged:
+        """Return the reply as this request gets it."""
+        return chosen.entry.staged(
+            request, encoding, self._speed, ordinal=chosen.ordinal, seed=chosen.seed
+        )
+
+    def _drawn(self, entry: Entry) -> int:
+        seed = entry.scenario.seed if self._seed is None else self._seed
+        # The name keeps the ids of two scenarios with the same seed apart.
+        drawn = blake2b(f"{seed}:{entry.scenario.name}:{entry.played}".encode(), digest_size=6)
+        return int.from_bytes(drawn.digest())
