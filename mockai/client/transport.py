@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import http.client
 import io
+import os
 import socket
 from dataclasses import dataclass
 from typing import TypeVar, cast
@@ -75,7 +76,7 @@ def _ask(address: Address, call: Call) -> Answer:
         address.host, address.port, timeout=call.wait + ANSWER_S
     )
     try:
-        connection.request(call.method, call.path, call.payload(), _HEADERS)
+        connection.request(call.method, call.path, call.payload(), _headers())
         response = connection.getresponse()
         return Answer.read(response.status, response.read())
     except (OSError, http.client.HTTPException) as error:
@@ -119,7 +120,7 @@ async def _round_trip(address: Address, request: bytes) -> bytes:
 
 def _rendered(address: Address, call: Call) -> bytes:
     payload = call.payload()
-    headers = {"Host": address.netloc, **_HEADERS, "Content-Length": str(len(payload))}
+    headers = {"Host": address.netloc, **_headers(), "Content-Length": str(len(payload))}
     lines = [f"{call.method} {call.path} HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items())]
     return "\r\n".join([*lines, "", ""]).encode() + payload
 
@@ -142,7 +143,12 @@ def _parsed(raw: bytes) -> Answer:
 
 # ── both ─────────────────────────────────────────────────────────────────────────────────────
 
-_HEADERS = {"Content-Type": "application/json", "Connection": "close"}
+
+def _headers() -> dict[str, str]:
+    """Return what every call says; a locked server's token comes from MOCKAI_ADMIN_TOKEN."""
+    said = {"Content-Type": "application/json", "Connection": "close"}
+    token = os.environ.get("MOCKAI_ADMIN_TOKEN")
+    return {**said, "Authorization": f"Bearer {token}"} if token else said
 
 
 def _unreachable(address: Address, error: Exception) -> MockaiError:

@@ -69,7 +69,7 @@ def refusal(door: Door, knock: Knock) -> Refusal | None:
 
 def is_guarded(path: str) -> bool:
     """Say whether a route is part of the control API, and not open to all."""
-    return (path == CONTROL or path.startswith(f"{CONTROL}/")) and path not in _OPEN_PATHS
+    return path.startswith(CONTROL) and path not in _OPEN_PATHS
 
 
 def is_write(method: str) -> bool:

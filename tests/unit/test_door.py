@@ -135,11 +135,11 @@ def test_what_is_open_to_all_needs_nothing(path: str) -> None:
 
 @pytest.mark.parametrize(
     "path, guarded",
-    [("/_mockai", True), ("/_mockai/", True), ("/_mockai{tail}", False), ("/_mockaix", False),
-     ("/_mockai/healthy", True), ("/_mockai/health", False), (SESSION, True)],
+    [("/_mockai", True), ("/_mockai/", True), ("/_mockai{tail}", True), ("/_mockai/healthy", True),
+     (SESSION, True), ("/_mockai/health", False), ("/s/{session}/v1{tail}", False)],
 )  # fmt: skip
 def test_the_control_api_is_what_stands_below_its_root(path: str, *, guarded: bool) -> None:
-    """A path that only begins alike is another one."""
+    """Also what is not there: who may not come in does not learn what is."""
     assert is_guarded(path) is guarded
 
 
