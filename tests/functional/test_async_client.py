@@ -73,7 +73,7 @@ async def test_mistakes_are_the_same_errors(server: ServerThread) -> None:
     async with AsyncMockAI(server.url) as mockai:
         with pytest.raises(ScenarioError, match="greater than 0"):
             await mockai.script(tokens=-3)
-        with pytest.raises(ConflictError, match="not held at gate 'door'"):
+        with pytest.raises(ConflictError, match="nothing is held at gate 'door'"):
             await mockai.release("door")
         with pytest.raises(AssertionError, match="is OPENAI_BASE_URL used"):
             await mockai.wait_for_exchanges(timeout=0)
