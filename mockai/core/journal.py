@@ -27,12 +27,12 @@ class Journal:
     def open(self, recorder: Recorder) -> None:
         """Take in a request that has just been received."""
         self._entries[recorder.seq] = recorder
-        if len(self._entries) > self._most:
-            self._evict()
+        self._make_room()
 
     def close(self, exchange: Exchange) -> None:
         """Replace a running record by its final facts."""
         self._entries[exchange.seq] = exchange
+        self._make_room()
 
     def running(self) -> Iterator[Recorder]:
         """Return the recorders of the exchanges that are open."""
@@ -45,7 +45,9 @@ class Journal:
             for entry in self._entries.values()
         )
 
-    def _evict(self) -> None:
+    def _make_room(self) -> None:
+        if len(self._entries) <= self._most:
+            return
         for seq, entry in self._entries.items():
             if isinstance(entry, Exchange):
                 del self._entries[seq]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
@@ -16,15 +16,16 @@ _ALLOWED = 'seconds as a number, or text such as "500ms", "2s", "5m", "1h"'
 
 def parse_duration(value: Any) -> float:
     """Return seconds. Raises `ValueError` that names what is allowed."""
+    seconds = value
     if isinstance(value, str) and (found := _DURATION.fullmatch(value)):
-        return float(found[1]) * _UNITS[found[2] or "s"]
-    if isinstance(value, int | float) and not isinstance(value, bool) and _usable(value):
-        return float(value)
+        seconds = float(found[1]) * _UNITS[found[2] or "s"]
+    if isinstance(seconds, int | float) and not isinstance(seconds, bool) and _usable(seconds):
+        return float(seconds)
     raise ValueError(f"not a duration: {value!r}; allowed are {_ALLOWED}, not negative")
 
 
 def _usable(value: float) -> bool:
-    return math.isfinite(value) and value >= 0
+    return 0 <= value <= sys.float_info.max  # an int may be larger than any float
 
 
 Duration = Annotated[
