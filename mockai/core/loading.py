@@ -1,0 +1,194 @@
+"""From text, files or plain data to scenarios, and back.
+
+Everything that is wrong is collected and raised as one `ScenarioError`: a line for each fault,
+with file, line and column where there is a text. Whether a scenario can be played (a hold beyond
+its end) is not asked here: see `compile`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter
+
+from mockai.core.documents import MAX_BYTES, ContentType, read_documents
+from mockai.core.errors import ScenarioError
+from mockai.core.explaining import ModelT, validated
+from mockai.core.faults import Fault, Loc
+from mockai.core.scenario import Scenario
+from mockai.core.yaml_marks import Document
+
+MAX_SHOWN = 50
+"""Faults that are shown of one load; the rest is counted."""
+
+_SUFFIXES, _SCHEMA = {".yaml", ".yml", ".json"}, ".schema.json"
+
+
+def parse_scenarios(
+    text: str | bytes,
+    *,
+    source: str,
+    content_type: ContentType | None = None,
+    name: str | None = None,
+) -> list[Scenario]:
+    """Return the scenarios of a text: one mapping, several `---` documents, or a list of mappings.
+
+    `source` stands in front of each fault. With `name`, the text holds the one scenario of that
+    name, which need not say it itself. Raises `ScenarioError` with all that is wrong.
+    """
+    load = _Load()
+    load.text(text, source, content_type, name)
+    return load.result()
+
+
+def validate_scenarios(data: Any, *, source: str, name: str | None = None) -> list[Scenario]:
+    """Return the scenarios of parsed data: a mapping or a list. Raises `ScenarioError`."""
+    load = _Load()
+    load.documents([Document(data, dict)], source, name)
+    return load.result()
+
+
+def validate_model(model: type[ModelT], data: Any, *, source: str) -> ModelT:
+    """Return a model made of plain data. Raises `ScenarioError` in the words of a scenario's."""
+    found = validated(model, data)
+    if isinstance(found, list):
+        raise _error([(source, fault) for fault in found])
+    return found
+
+
+def read_scenarios(paths: Sequence[Path]) -> list[Scenario]:
+    """Return the scenarios of files, and of the `*.yaml`, `*.yml` and `*.json` of folders, by name.
+
+    A `*.schema.json` in a folder is left out: it describes scenarios. Raises `ScenarioError`.
+    """
+    load = _Load()
+    for path in paths:
+        load.path(path)
+    return load.result()
+
+
+def dump_scenario(scenario: Scenario) -> dict[str, Any]:
+    """Return what a file would say, defaults left out, durations in seconds; reads back equal."""
+    return scenario.model_dump(mode="json", exclude_defaults=True)
+
+
+def scenario_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a file: one scenario, or a list of them."""
+    several = Annotated[list[Scenario], Field(min_length=1)]
+    schema = TypeAdapter[Any](Scenario | several).json_schema()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "mockai scenario",
+        **schema,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """What should be a scenario, and where it stands."""
+
+    data: Any
+    prefix: Loc
+    document: Document
+    source: str
+
+    def place(self, fault: Fault) -> Fault:
+        """Return the fault with its full path, marked with the nearest place in the text."""
+        loc, marks = self.prefix + fault.loc, self.document.marks()
+        known = (marks[loc[:size]] for size in range(len(loc), -1, -1) if loc[:size] in marks)
+        return replace(fault, loc=loc, mark=next(known, None))
+
+
+class _Load:
+    """Collects the scenarios and the faults of one load, from however many texts."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[Scenario, _Item]] = {}
+        self._faults: list[tuple[str, Fault]] = []
+
+    def result(self) -> list[Scenario]:
+        if self._faults:
+            raise _error(self._faults)
+        return [scenario for scenario, _ in self._found.values()]
+
+    def path(self, path: Path) -> None:
+        try:
+            files = _files(path)
+            if not files:
+                self._say(str(path), [Fault("no scenario in it: no *.yaml, *.yml or *.json")])
+            for file in files:
+                with file.open("rb") as opened:
+                    content = opened.read(MAX_BYTES + 1)
+                is_json = file.suffix.lower() == ".json"
+                self.text(content, str(file), "json" if is_json else None, None)
+        except OSError as error:
+            self._say(str(path), [Fault(f"cannot be read: {error.strerror}")])
+
+    def text(
+        self, text: str | bytes, source: str, content_type: ContentType | None, name: str | None
+    ) -> None:
+        documents, faults = read_documents(text, content_type)
+        self._say(source, faults)
+        if documents or not faults:
+            self.documents(documents, source, name)
+
+    def documents(self, documents: Iterable[Document], source: str, name: str | None) -> None:
+        items = [item for document in documents for item in _items(document, source)]
+        if not items:
+            self._say(source, [Fault("no scenario in it")])
+        elif name is not None and len(items) > 1:
+            self._say(source, [Fault(f"one scenario '{name}' is asked for (got {len(items)})")])
+        else:
+            for item in items:
+                self._item(item, name)
+
+    def _item(self, item: _Item, name: str | None) -> None:
+        data = item.data
+        if name is not None and isinstance(data, dict):
+            data = {"name": name, **data}
+        scenario = validated(Scenario, data)
+        if isinstance(scenario, list):
+            self._say(item.source, map(item.place, scenario))
+        elif name is not None and scenario.name != name:
+            text = f"must be '{name}', as asked for, or left out (got '{scenario.name}')"
+            self._say(item.source, [item.place(Fault(text, ("name",)))])
+        else:
+            self._keep(scenario, item)
+
+    def _keep(self, scenario: Scenario, item: _Item) -> None:
+        _, first = self._found.setdefault(scenario.name, (scenario, item))
+        if first is not item:
+            other = first.place(Fault("", ("name",))).line(first.source)
+            text = f"'{scenario.name}' is the name of another scenario ({other})"
+            self._say(item.source, [item.place(Fault(text, ("name",)))])
+
+    def _say(self, source: str, faults: Iterable[Fault]) -> None:
+        self._faults += [(source, fault) for fault in faults]
+
+
+def _items(document: Document, source: str) -> list[_Item]:
+    data = document.data
+    if isinstance(data, list | tuple):
+        return [_Item(item, (place,), document, source) for place, item in enumerate(data)]
+    return [] if data is None else [_Item(data, (), document, source)]
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    found = (file for file in path.iterdir() if file.suffix.lower() in _SUFFIXES and file.is_file())
+    return sorted(file for file in found if not file.name.endswith(_SCHEMA))
+
+
+def _error(faults: list[tuple[str, Fault]]) -> ScenarioError:
+    """Return the error that names each fault: source by source, in the order of the text."""
+    order = {source: place for place, source in enumerate(dict.fromkeys(s for s, _ in faults))}
+    faults = sorted(faults, key=lambda item: (order[item[0]], item[1].mark or (0, 0)))
+    lines = [fault.line(source) for source, fault in faults]
+    more = len(lines) - MAX_SHOWN
+    return ScenarioError(
+        "\n".join(lines[:MAX_SHOWN] + ([f"… and {more} more"] if more > 0 else []))
+    )
