@@ -25,13 +25,20 @@ def usage_page(
     kind: PageKind, lines: Iterable[Booked], query: PageQuery, *, clock_s: float, prices: Prices
 ) -> dict[str, Any]:
     """Return one page of what has settled by `clock_s` of the settlement clock."""
-    shown = [(line, sums) for line, sums in lines if line.settles <= clock_s]
+    found = _by_bucket(lines, query, clock_s)
     starts = range(query.start, query.end, query.width_s)
-    data = [_bucket(kind, shown, query, start, prices) for start in starts[: query.limit]]
     rest = starts[query.limit :]
     return {
         "object": "page",
-        "data": data,
+        "data": [
+            {
+                "object": "bucket",
+                "start_time": start,
+                "end_time": start + query.width_s,
+                "results": _RESULTS[kind](found.get(start, ()), query, prices),
+            }
+            for start in starts[: query.limit]
+        ],
         "has_more": bool(rest),
         "next_page": cursor(rest[0]) if rest else None,
     }
@@ -42,18 +49,17 @@ def newest(lines: Iterable[Line]) -> int:
     return max((line.minute + 60 for line in lines), default=0)
 
 
-def _bucket(
-    kind: PageKind, shown: Iterable[Booked], query: PageQuery, start: int, prices: Prices
-) -> dict[str, Any]:
-    end = start + query.width_s
-    # The range is exact to the minute, as finely as usage is kept.
-    inside = [pair for pair in shown if start <= pair[0].minute < min(end, query.end)]
-    return {
-        "object": "bucket",
-        "start_time": start,
-        "end_time": end,
-        "results": _RESULTS[kind](inside, query, prices),
-    }
+def _by_bucket(
+    lines: Iterable[Booked], query: PageQuery, clock_s: float
+) -> dict[int, list[Booked]]:
+    """Return what has settled and is asked for, by the start of its bucket."""
+    found: dict[int, list[Booked]] = {}
+    for line, sums in lines:
+        # The range is exact to the minute, as finely as usage is kept.
+        if line.settles <= clock_s and query.start <= line.minute < query.end:
+            start = line.minute // query.width_s * query.width_s
+            found.setdefault(start, []).append((line, sums))
+    return found
 
 
 # ── usage ────────────────────────────────────────────────────────────────────────────────────
