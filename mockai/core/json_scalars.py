@@ -21,7 +21,7 @@ from mockai.core.pattern_text import text_matching
 MAX_LENGTH = 10_000  # characters
 ORDINARY_LENGTH = 60
 SPAN = 100  # from one bound to where the other would be
-TRIES = 50
+TRIES = 30
 _EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 _YEAR_S = 365 * 24 * 3600
 
