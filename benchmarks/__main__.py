@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import report
-from benchmarks.measure import Case, measure
-from benchmarks.servers import NAMES, Answer, compiled, pin
+from benchmarks.measure import Case, detect, measure
+from benchmarks.servers import NAMES, Answer, Tools, compiled, pin
 
 HERE = Path(__file__).parent
 RATE = 50.0  # tokens per second: what a reader sees of a fast model
-KINDS = ("paced", "unlimited", "plain")
+KINDS = ("paced", "unlimited", "plain", "detection")
 
 
 def cases(*, quick: bool) -> Iterator[Case]:
@@ -31,9 +31,26 @@ def cases(*, quick: bool) -> Iterator[Case]:
         load = ("paced", "--streams", str(streams), "--ramp", str(ramp), "--rate", str(RATE))
         yield Case(f"{streams} × {RATE:g}/s", "paced", paced, streams, load)
     at_once = Answer(tokens=200, rate=0)
-    loop = ("loop", "--streams", "50", "--seconds", "0.4" if quick else "1.5")
+    loop = ("loop", "--streams", "50", "--seconds", "0.4" if quick else "1")
     yield Case("50 connections", "unlimited", at_once, 50, loop)
     yield Case("50 connections", "plain", at_once, 50, (*loop, "--plain", "1"))
+    yield from (_detection(100, every=2),) if quick else _detections()
+
+
+def _detections() -> Iterator[Case]:
+    yield _detection(1, every=1, token=3, runs=20)
+    yield _detection(100, every=2)
+    yield _detection(1000, every=10)
+
+
+def _detection(streams: int, *, every: int, token: int = 80, runs: int = 1) -> Case:
+    """Each `every`-th stream is broken off at a token by which all of them have begun."""
+    options = {"--streams": streams, "--every": every, "--token": token}
+    load = ("cancel", *(str(word) for pair in options.items() for word in pair))
+    ramp = ("--ramp", "0" if streams == 1 else "1")
+    answer = Answer(tokens=token + 40, rate=RATE)
+    name = f"{streams} open × {RATE:g}/s"
+    return Case(name, "detection", answer, streams, (*load, *ramp), runs)
 
 
 def run(options: argparse.Namespace) -> list[report.Row]:
@@ -43,11 +60,21 @@ def run(options: argparse.Namespace) -> list[report.Row]:
     with compiled() as tools:
         for number in range(options.rounds):
             for case in chosen:
-                for name in _turned(options.servers, number):
-                    found = measure(name, case, tools)
+                for name in _servers_of(case, options.servers, number):
+                    found = _found(name, case, tools)
                     rows.append(_row(case, name, number, found))
                     _say(f"round {number + 1}: {case.kind} {case.name}: {name}: {_short(found)}")
     return sorted(rows, key=lambda row: NAMES.index(row["server"]))
+
+
+def _servers_of(case: Case, chosen: list[str], number: int) -> list[str]:
+    if case.kind == "detection":  # the others keep no record
+        return ["mockai"] if "mockai" in chosen else []
+    return _turned(chosen, number)
+
+
+def _found(name: str, case: Case, tools: Tools) -> dict[str, float]:
+    return detect(case, tools) if case.kind == "detection" else measure(name, case, tools)
 
 
 def _row(case: Case, server: str, number: int, figures: dict[str, float]) -> report.Row:
@@ -62,7 +89,14 @@ def _turned(names: list[str], by: int) -> list[str]:
 
 
 def _short(figures: dict[str, float]) -> str:
-    shown = ("drift_ms_p50", "error_ms_p50", "per_second", "cpu_us", "waited_share")
+    shown = (
+        "drift_ms_p50",
+        "error_ms_p50",
+        "per_second",
+        "cpu_us",
+        "waited_share",
+        "detect_ms_p50",
+    )
     return ", ".join(f"{name} {figures[name]:.2f}" for name in shown if name in figures)
 
 

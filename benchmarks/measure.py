@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.servers import Answer, Tools, running
+from benchmarks.servers import RECORDING, Answer, Server, Tools, running
 
 SAMPLE_S = 0.1  # how often the server's RSS is read
+SETTLE_S = 0.5  # the last client has left: by now it must have been noticed
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +22,11 @@ class Case:
     """A named load: the answer the server gives, and the load generator's arguments."""
 
     name: str
-    kind: str  # paced, unlimited or plain
+    kind: str  # paced, unlimited, plain or detection
     answer: Answer
     streams: int
     load: tuple[str, ...]
+    runs: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +42,40 @@ def measure(name: str, case: Case, tools: Tools) -> dict[str, float]:
     """Run one case against one server; return its figures. Raises SystemExit if a stream failed."""
     with running(name, case.answer, tools) as server:
         port = ["--port", str(server.port)]
-        _load([tools.loadgen, "cancel", *port], server.pid)  # the first request loads what is lazy
+        _warm_up(server, tools)
         before = usage(server.pid)
         result, peak_kb = _load([tools.loadgen, *case.load, *port], server.pid)
         after = usage(server.pid)
-    if result["failed"]:
-        raise SystemExit(f"{name}, {case.name}: {result['failed']} streams failed")
     used = Usage(
         after.cpu_s - before.cpu_s, after.waited_s - before.waited_s, peak_kb - before.rss_kb
     )
     return figures(case, result, used)
+
+
+def detect(case: Case, tools: Tools) -> dict[str, float]:
+    """Let clients leave; return how long after its `close()` mockai noticed each, in ms."""
+    closes: list[tuple[int, int]] = []
+    with running(RECORDING, case.answer, tools) as server:
+        _warm_up(server, tools)
+        before, begun = usage(server.pid), time.monotonic()
+        for _ in range(case.runs):
+            command = [tools.loadgen, *case.load, "--port", str(server.port)]
+            result, _ = _load(command, server.pid)
+            closes += [(port, at_ns) for port, at_ns, _ in result["closes"]]
+        waited_s = usage(server.pid).waited_s - before.waited_s
+        waited_share = waited_s / (time.monotonic() - begun)
+        time.sleep(SETTLE_S)
+        noticed = server.ask()
+    late = sorted((noticed[str(port)] - ns) / 1e6 for port, ns in closes if str(port) in noticed)
+    if len(late) < len(closes):
+        raise SystemExit(f"{case.name}: {len(closes) - len(late)} clients left unnoticed")
+    return {
+        "detect_ms_p50": late[(len(late) - 1) // 2],
+        "detect_ms_p99": late[math.ceil(0.99 * len(late)) - 1],
+        "detect_ms_max": late[-1],
+        "cancels": len(late),
+        "waited_share": waited_share,
+    }
 
 
 def figures(case: Case, result: dict[str, Any], used: Usage) -> dict[str, float]:
@@ -83,6 +111,11 @@ def usage(pid: int) -> Usage:
     return Usage((int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), 0.0, rss_kb)
 
 
+def _warm_up(server: Server, tools: Tools) -> None:
+    """Send one request, which the client breaks off: it loads what is loaded late."""
+    _load([tools.loadgen, "cancel", "--port", str(server.port)], server.pid)
+
+
 def _load(command: list[str], pid: int) -> tuple[dict[str, Any], int]:
     """Run the load generator; return what it saw and the server's largest RSS in KB."""
     peak_kb = 0
@@ -97,4 +130,6 @@ def _load(command: list[str], pid: int) -> tuple[dict[str, Any], int]:
     if process.returncode:
         raise SystemExit(f"the load generator ended with {process.returncode}")
     result: dict[str, Any] = json.loads(said)
+    if result["failed"]:
+        raise SystemExit(f"{result['failed']} streams failed: {' '.join(command[1:])}")
     return result, peak_kb

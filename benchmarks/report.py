@@ -34,28 +34,46 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ("latency p50, ms", "latency_ms_p50", 2),
         ("latency p99, ms", "latency_ms_p99", 2),
     ),
+    "detection": (
+        ("noticed after p50, ms", "detect_ms_p50", 2),
+        ("p99, ms", "detect_ms_p99", 2),
+        ("max, ms", "detect_ms_max", 2),
+        ("cancels per round", "cancels", 0),
+    ),
 }
+RATIO = "CPU against the floor"
 
 
 def table(rows: list[Row]) -> str:
     """Return one Markdown table for each kind of case that was measured."""
-    return "\n\n".join(
+    tables = [
         _table(kind, columns, [row for row in rows if row["kind"] == kind])
         for kind, columns in COLUMNS.items()
         if any(row["kind"] == kind for row in rows)
+    ]
+    return "\n\n".join([*tables, _disturbance(rows)])
+
+
+def _disturbance(rows: list[Row]) -> str:
+    shares = [f"{share:.0%}" for share in sorted(figure_of(rows, "waited_share"))]
+    middle = shares[(len(shares) - 1) // 2]
+    return (
+        f"Something else had the server's core for {middle} of a run (median; most {shares[-1]})."
     )
 
 
 def _table(kind: str, columns: tuple[Column, ...], rows: list[Row]) -> str:
-    titles = [kind, "server", *(title for title, _, _ in columns), "CPU against the floor"]
+    ratio = [RATIO] if kind != "detection" else []
+    titles = [kind, "server", *(title for title, _, _ in columns), *ratio]
     lines = [titles, ["---"] * len(titles)]
     for case in _distinct(row["case"] for row in rows):
         of_case = [row for row in rows if row["case"] == case]
         for server in _distinct(row["server"] for row in of_case):
             ours = [row for row in of_case if row["server"] == server]
             cells = [_cell(figure_of(ours, name), decimals) for _, name, decimals in columns]
-            ratio = _cell(against_floor(ours, of_case), 2)
-            lines.append([case, server, *cells, ratio])
+            if ratio:
+                cells.append(_cell(against_floor(ours, of_case), 2))
+            lines.append([case, server, *cells])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -1,4 +1,4 @@
-"""The three servers: how each is started, told its answer, and pinned to a core of its own."""
+"""The servers: how each is started, told its answer, and pinned to a core of its own."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 NAMES = ("mockai", "naive", "floor")
+RECORDING = "recording"  # mockai too, with the stamps of its record to be had
+RECORDING = "recording"  # mockai too, with the stamps of its record to be had
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,22 @@ class Server:
     """A running server."""
 
     name: str
-    pid: int
     port: int
+    process: subprocess.Popen[str]
+
+    @property
+    def pid(self) -> int:
+        """The id of its process."""
+        return self.process.pid
+
+    def ask(self) -> dict[str, int]:
+        """Ask a recording server when it noticed each client leave: nanoseconds by port."""
+        assert self.process.stdin is not None  # noqa: S101 - for the type checker
+        assert self.process.stdout is not None  # noqa: S101
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        answer: dict[str, int] = json.loads(self.process.stdout.readline())
+        return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +77,13 @@ def compiled() -> Iterator[Tools]:
 @contextmanager
 def running(name: str, answer: Answer, tools: Tools) -> Iterator[Server]:
     """Start one server on the first core and have it answer `answer`; kill it afterwards."""
-    with subprocess.Popen(
-        _command(name, answer, tools), cwd=HERE.parent, stdout=subprocess.PIPE, text=True
-    ) as process:
+    pipe = subprocess.PIPE
+    command = _command(name, answer, tools)
+    with subprocess.Popen(command, cwd=HERE.parent, stdin=pipe, stdout=pipe, text=True) as process:
         try:
             pin(process.pid, first=True)
-            server = Server(name, process.pid, _port(process))
-            if name == "mockai":
+            server = Server(name, _port(process), process)
+            if name in {"mockai", RECORDING}:
                 _put_scenario(server.port, answer)
             yield server
         finally:
@@ -86,6 +102,8 @@ CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else
 def _command(name: str, answer: Answer, tools: Tools) -> list[str]:
     if name == "mockai":
         return [sys.executable, "-m", "mockai", "serve", "--port", "0"]
+    if name == RECORDING:
+        return [sys.executable, "-m", "benchmarks.recording"]
     program = [tools.floor] if name == "floor" else [sys.executable, "-m", "benchmarks.naive"]
     said = {"--tokens": answer.tokens, "--rate": answer.rate, "--ttft": answer.ttft}
     return [*program, *(str(word) for pair in said.items() for word in pair)]
