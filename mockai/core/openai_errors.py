@@ -26,6 +26,11 @@ def invalid_json() -> OpenAIError:
     )
 
 
+def malformed_http(reason: str) -> OpenAIError:
+    """What came is no HTTP/1.1 request; the sentence is ours."""
+    return OpenAIError(400, f"This is not an HTTP/1.1 request: {reason}", code="malformed_http")
+
+
 def body_not_an_object(got: object) -> OpenAIError:
     """The body is JSON, but no object. The sentence is ours."""
     sentence = f"Invalid type for the request body: expected an object, but got {type_name(got)}"

@@ -36,18 +36,32 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn what a handler raises into the error body of its surface; never a traceback."""
     try:
         return await handler(request)
-    except OpenAIError as error:
-        return openai_error(error)
     except MockaiError as error:
         return control_error(error)
-    except web.HTTPNotFound:
-        return openai_error(openai_errors.invalid_url(request.method, request.path))
-    except web.HTTPRequestEntityTooLarge:
-        return openai_error(openai_errors.body_too_large(request.app[STATE].options.limits.body))
-    except web.HTTPException:
-        raise
     except ConnectionError:
         raise
-    except Exception:  # noqa: BLE001 - whatever it is, the client gets an answer
-        _log.exception("%s %s failed", request.method, request.path)
-        return openai_error(openai_errors.server_error())
+    except Exception as error:
+        fault = _fault(error, request)
+        if fault is None and isinstance(error, web.HTTPException):
+            raise
+        if fault is None:
+            _log.exception("%s %s failed", request.method, request.path)
+            fault = openai_errors.server_error()
+        answer = openai_error(fault)
+        if isinstance(error, web.RequestPayloadError):
+            answer.force_close()  # where the next request would begin cannot be known
+        return answer
+
+
+def _fault(error: Exception, request: web.Request) -> OpenAIError | None:
+    """Return what the API says of an error; `None` for one that it does not know."""
+    match error:
+        case OpenAIError():
+            return error
+        case web.HTTPNotFound():
+            return openai_errors.invalid_url(request.method, request.path)
+        case web.HTTPRequestEntityTooLarge():
+            return openai_errors.body_too_large(request.app[STATE].options.limits.body)
+        case web.RequestPayloadError():  # a chunk or a compression that cannot be read
+            return openai_errors.invalid_json()
+    return None

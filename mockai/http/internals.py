@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import socket
 import struct
 import sys
@@ -16,10 +17,12 @@ from typing import Protocol
 
 from aiohttp import web
 from aiohttp.helpers import rfc822_formatted_time
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
+from mockai.core import openai_errors
 from mockai.http.crowd import Crowd, TurnedAway
 
+_log = logging.getLogger("mockai")
 _numbers = itertools.count(1)
 
 
@@ -49,6 +52,16 @@ class Connection(RequestHandler):
         self.lost_errno: int | None = None
         super().connection_made(transport)
 
+    def data_received(self, data: bytes) -> None:
+        """Tell who reads a body when it breaks off: aiohttp would let him wait for the rest."""
+        super().data_received(data)
+        request = self._current_request
+        if request is None or not self._messages or request.content.is_eof():
+            return
+        broken = self._messages[-1][0]
+        if isinstance(broken, _ErrInfo):
+            request.content.set_exception(web.RequestPayloadError(broken.message))
+
     def eof_received(self) -> None:
         """Pass on a FIN: with bytes still buffered, `connection_lost` could come much later."""
         self.is_lost = True
@@ -64,6 +77,25 @@ class Connection(RequestHandler):
             self.served.lost(self.lost_errno)
         self.crowd.leave()
         super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what could not be read, or crashed, in the API's own form; then close."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer is under way already")
+        if status == web.HTTPInternalServerError.status_code:
+            _log.error("%s failed", request.rel_url, exc_info=exc)
+            error = openai_errors.server_error()
+        else:
+            error = openai_errors.malformed_http(_one_line(message or "it cannot be read"))
+        answer = web.json_response(error.body(), status=error.status)
+        answer.force_close()
+        return answer
 
 
 class Taken(web.StreamResponse):
@@ -116,6 +148,11 @@ def cut_off(connection: Connection, *, reset: bool = False) -> None:
 def http_date() -> str:
     """Return the present time as the `date` header wants it (cached for a second)."""
     return rfc822_formatted_time()
+
+
+def _one_line(message: str) -> str:
+    """Return a parser's message without the drawing of where it was."""
+    return " ".join(message.replace("^", " ").split())
 
 
 async def listen(

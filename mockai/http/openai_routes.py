@@ -184,6 +184,8 @@ class _Exchange:
                 return await self.request.read()
         except web.HTTPRequestEntityTooLarge:
             raise openai_errors.body_too_large(limits.body) from None
+        except web.RequestPayloadError:  # a chunk or a compression that cannot be read
+            raise openai_errors.invalid_json() from None
         except TimeoutError:
             raise openai_errors.request_timeout(limits.idle_s) from None
 
@@ -198,7 +200,7 @@ class _Exchange:
         is_private = self.state.options.keeping.is_private
         self.stream.refuse(error.status, NOT_KEPT if is_private else error.message)
         answer = error_response(error, request_id=self.recorder.request_id)
-        if error.status in _CLOSING:
+        if error.status in _CLOSING or self.request.content.exception() is not None:
             answer.force_close()
         return answer
 
