@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from aiohttp import web
 from pydantic import Field
 
 from mockai.core.checks import CheckEntry, check_of
 from mockai.core.errors import ConflictError, FullError, MockaiError, NotFoundError, ScenarioError
-from mockai.core.exchange import Exchange
+from mockai.core.exchange import Exchange, Outcome
 from mockai.core.loading_tmp import parse_scenarios, validate_model
 from mockai.core.model import Model, Name
 from mockai.core.policy import PolicyChoice
@@ -95,6 +95,10 @@ def _error(status: int, message: str, code: str, param: str | None = None) -> we
     )
     body = {"error": {"message": message, "type": fault, "param": param, "code": code}}
     return web.json_response(body, status=status)
+
+
+def _invalid(param: str, message: str) -> ControlError:
+    return ControlError(400, message, code="invalid_value", param=param)
 
 
 async def unknown(request: web.Request) -> web.Response:
@@ -197,8 +201,7 @@ async def delete_scenario(request: web.Request) -> web.Response:
 
 async def list_exchanges(request: web.Request) -> web.Response:
     """List exchanges, oldest first; with `wait`, as soon as `count` match."""
-    session, query = _session(request), request.query
-    wanted = {key: query[key] for key in _FILTERS if key in query}
+    session, wanted = _session(request), _filters(request)
     after, count = _whole(request, "after", 0), _whole(request, "count", 1)
 
     def chosen() -> list[Exchange]:
@@ -212,6 +215,20 @@ async def list_exchanges(request: web.Request) -> web.Response:
     return web.json_response({"exchanges": [_exchange(item) for item in chosen()]})
 
 
+def _filters(request: web.Request) -> dict[str, str]:
+    """Return what is asked of the exchanges. A typing error must not read as "there are none"."""
+    query = request.query
+    unknown = sorted(query.keys() - _FILTERS.keys() - _PAGING)
+    if unknown:
+        known = ", ".join([*_FILTERS, *sorted(_PAGING)])
+        raise _invalid(unknown[0], f"unknown filter '{unknown[0]}'; there are {known}")
+    outcome = query.get("outcome")
+    if outcome is not None and outcome not in get_args(Outcome):
+        raise _invalid("outcome", f"'outcome' must be one of {', '.join(get_args(Outcome))}")
+    return {key: query[key] for key in _FILTERS if key in query}
+
+
+_PAGING = {"after", "wait", "count"}
 _FILTERS: dict[str, Callable[[Exchange], str | None]] = {
     "outcome": lambda item: item.outcome,
     "scenario": lambda item: item.scenario,
@@ -384,9 +401,7 @@ async def _json(request: web.Request) -> Any:
 def _whole(request: web.Request, name: str, default: int) -> int:
     text = request.query.get(name, str(default))
     if not (text.isascii() and text.isdigit() and len(text) < 10):  # noqa: PLR2004 - fits an int
-        raise ControlError(
-            400, f"'{name}' must be a whole number (got {text!r})", code="invalid_value", param=name
-        )
+        raise _invalid(name, f"'{name}' must be a whole number (got {text!r})")
     return int(text)
 
 
@@ -397,7 +412,7 @@ def _wait_s(request: web.Request, default: float) -> float:
     try:
         return min(parse_duration(text), MAX_WAIT_S)
     except ValueError as error:
-        raise ControlError(400, f"'wait': {error}", code="invalid_value", param="wait") from None
+        raise _invalid("wait", f"'wait': {error}") from None
 
 
 def _shown(request: web.Request, session: Session) -> dict[str, Any]:
