@@ -93,8 +93,12 @@ class Playback:
 
     __slots__ = (
         "_by_frame",
-        "_holds",
-        "_next_hold",
+        "_due_ns",
+        "_hold",
+        "_later",
+        "_length",
+        "_origin_ns",
+        "_stop",
         "held",
         "position",
         "reply",
@@ -105,28 +109,39 @@ class Playback:
     def __init__(self, reply: Reply, start_ns: int, *, by_frame: bool = True) -> None:
         self.reply = reply
         self.start_ns = start_ns
-        self._by_frame = by_frame
         self.position = 0
         self.held: HoldPoint | None = None
         self.shifts: list[tuple[int, int]] = []
         """(frame, ns): from this frame on, the timeline is this much later in all."""
-        self._holds = list(reply.holds)
-        self._next_hold = 0
+        # What every tick looks at, kept at hand: the timeline's zero with its shifts, the column,
+        # and how far it may go before the next hold (or the end).
+        self._origin_ns = start_ns
+        self._due_ns = reply.due_ns
+        self._length = len(reply)
+        self._by_frame = by_frame
+        self._later = list(reply.holds)
+        self._hold: HoldPoint | None = None
+        self._stop = self._length
+        self._next_hold()
 
     @property
     def shift_ns(self) -> int:
         """How much later than planned the rest of the timeline is."""
-        return self.shifts[-1][1] if self.shifts else 0
+        return self._origin_ns - self.start_ns
 
     @property
     def ended(self) -> bool:
         """True when every frame has been handed over."""
-        return self.position >= len(self.reply)
+        return self.position >= self._length
 
     @property
     def token(self) -> int:
         """Tokens of the frames handed over so far."""
         return self.reply.tokens[self.position - 1] if self.position else 0
+
+    def due_ns(self, frame: int) -> int:
+        """Return when a frame is due, as things stand."""
+        return self._origin_ns + self._due_ns[frame]
 
     def next_ns(self) -> int | None:
         """Return the instant of the next event; `None` while held and at the end.
@@ -134,20 +149,19 @@ class Playback:
         An answer in one body has no event between its holds and its end. The time-out of a hold
         is an event of its holder, who knows when it began.
         """
-        if self.held is not None or self.ended:
+        if self.held is not None or self.position >= self._length:
             return None
-        hold = self._hold_here() if self._by_frame else self._upcoming()
-        next_frame = self.position if self._by_frame else len(self.reply) - 1
-        due = hold.due_ns if hold else self.reply.due_ns[next_frame]
-        return self.start_ns + self.shift_ns + due
+        if self._hold is not None and (not self._by_frame or self.position == self._stop):
+            return self._origin_ns + self._hold.due_ns
+        frame = self.position if self._by_frame else self._length - 1
+        return self._origin_ns + self._due_ns[frame]
 
     def ready(self, now_ns: int) -> int:
         """Return the end (exclusive) of the frames that are due now, from `position` on."""
+        position = self.position
         if self.held is not None:
-            return self.position
-        due, position = self.reply.due_ns, self.position
-        stop = self._stop()
-        limit = now_ns - self.start_ns - self.shift_ns
+            return position
+        due, stop, limit = self._due_ns, self._stop, now_ns - self._origin_ns
         while position < stop and due[position] <= limit:
             position += 1
         return position
@@ -155,16 +169,15 @@ class Playback:
     def move(self, position: int, now_ns: int) -> HoldPoint | None:
         """Note that the frames before `position` are handed over; return the hold now reached."""
         self.position = position
-        hold = self._hold_here()
-        if hold is not None and self.start_ns + self.shift_ns + hold.due_ns <= now_ns:
-            self.held = hold
-            return hold
-        return None
+        hold = self._hold
+        if hold is None or position != self._stop or self._origin_ns + hold.due_ns > now_ns:
+            return None
+        self.held = hold
+        return hold
 
     def held_since_ns(self) -> int:
         """Return the instant on the timeline at which the present hold began."""
-        reached = self.held.due_ns if self.held else 0
-        return self.start_ns + self.shift_ns + reached
+        return self._origin_ns + (self.held.due_ns if self.held else 0)
 
     def release(self, now_ns: int, *, tokens: int | None = None) -> None:
         """Go on from the present hold, if any; after `tokens` more, hold again at the same gate."""
@@ -173,14 +186,19 @@ class Playback:
             return
         self.shift(now_ns - self.held_since_ns())
         self.held = None
-        self._next_hold += 1
         if tokens is not None:
             self._hold_again(held, tokens)
+        self._next_hold()
 
     def shift(self, by_ns: int) -> None:
         """Move the rest of the timeline by `by_ns` (a hold's or a stall's length)."""
         if by_ns > 0:
-            self.shifts.append((self.position, self.shift_ns + by_ns))
+            self._origin_ns += by_ns
+            self.shifts.append((self.position, self.shift_ns))
+
+    def _next_hold(self) -> None:
+        self._hold = self._later.pop(0) if self._later else None
+        self._stop = self._length if self._hold is None else self._hold.frame
 
     def _hold_again(self, held: HoldPoint, tokens: int) -> None:
         reply = self.reply
@@ -190,16 +208,4 @@ class Playback:
         last = reply.frame_of(target)
         due_ns = max(held.due_ns, reply.due_ns[last])
         again = HoldPoint(held.name, last + 1, reply.tokens[last], due_ns, held.timeout_ns)
-        later = self._holds[self._next_hold :]
-        self._holds[self._next_hold :] = sorted([again, *later], key=lambda point: point.frame)
-
-    def _hold_here(self) -> HoldPoint | None:
-        hold = self._upcoming()
-        return hold if hold is not None and hold.frame == self.position else None
-
-    def _upcoming(self) -> HoldPoint | None:
-        return self._holds[self._next_hold] if self._next_hold < len(self._holds) else None
-
-    def _stop(self) -> int:
-        hold = self._upcoming()
-        return hold.frame if hold is not None else len(self.reply)
+        self._later = sorted([again, *self._later], key=lambda point: point.frame)

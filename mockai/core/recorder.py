@@ -49,13 +49,16 @@ class Lateness:
 
     def add(self, late_ns: int) -> None:
         """Note one write."""
-        self.max_ns = max(self.max_ns, late_ns)
-        if self._count % self._stride == 0:
-            self._samples.append(late_ns)
-            if len(self._samples) >= _SAMPLES:
-                self._samples = self._samples[::2]
-                self._stride *= 2
+        if late_ns > self.max_ns:
+            self.max_ns = late_ns
         self._count += 1
+        if self._count < self._stride:
+            return
+        self._count = 0
+        self._samples.append(late_ns)
+        if len(self._samples) >= _SAMPLES:
+            self._samples = self._samples[::2]
+            self._stride *= 2
 
     def error(self) -> PaceError | None:
         """Return the pacing error in milliseconds; `None` without a paced write."""
