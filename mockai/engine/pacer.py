@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import logging
 import time
+from collections.abc import Callable
 from typing import Protocol
+
+_log = logging.getLogger("mockai")
 
 TICK_NS = 500_000
 """Width of one tick: deadlines are rounded up to it, never down, so nothing is early."""
@@ -53,7 +57,8 @@ class Wheel:
 
     def put(self, timed: Timed, at_ns: int) -> None:
         """Set the one deadline of `timed`."""
-        self.drop(timed)
+        if timed in self._place:
+            self.drop(timed)
         tick = -(-at_ns // TICK_NS)
         bucket = self._buckets.get(tick)
         if bucket is None:
@@ -92,24 +97,30 @@ def wake(timed: Timed, now_ns: int, wheel: Wheel) -> None:
     try:
         at_ns = timed.tick(now_ns)
     except Exception as error:  # noqa: BLE001 - one stream's bug must not stop the others
-        timed.crashed(error)
+        _end(timed, error)
         return
     if at_ns is not None:
         wheel.put(timed, at_ns)
 
 
-class LoopPacer:
-    """The pacer of a running event loop."""
+def _end(timed: Timed, error: Exception) -> None:
+    try:
+        timed.crashed(error)
+    except Exception:  # noqa: BLE001 - nor may a bug in ending
+        _log.exception("%r failed, and could not even say so", timed)
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+
+class LoopPacer:
+    """The pacer of a running event loop. `clock` is not the loop's own: that may be coarse."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, clock: Callable[[], int] = time.monotonic_ns
+    ) -> None:
         self._loop = loop
+        self.now_ns = clock
         self._wheel = Wheel()
         self._handle: asyncio.Handle | None = None
         self._armed_ns: int | None = None
-
-    def now_ns(self) -> int:
-        """Return `time.monotonic_ns()`: the loop's own clock may be coarse."""
-        return time.monotonic_ns()
 
     def schedule(self, timed: Timed, at_ns: int) -> None:
         """Wake `timed` at `at_ns`."""
@@ -128,16 +139,15 @@ class LoopPacer:
         if at_ns is None:
             self._handle = None
             return
-        wait_s = (at_ns - time.monotonic_ns()) / 1e9
+        wait_s = (at_ns - self.now_ns()) / 1e9
         # A due deadline still waits one turn of the loop, so that reads and leaving come first.
         call = self._loop.call_soon if wait_s <= 0 else None
         self._handle = call(self._fire) if call else self._loop.call_later(wait_s, self._fire)
 
     def _fire(self) -> None:
         self._handle = None
-        now_ns = time.monotonic_ns()
-        for timed in self._wheel.take(now_ns):
-            wake(timed, time.monotonic_ns(), self._wheel)
+        for timed in self._wheel.take(self.now_ns()):
+            wake(timed, self.now_ns(), self._wheel)
         self._arm()
 
 

@@ -39,6 +39,7 @@ class Stream:
         "_blocked",
         "_headers",
         "_hold_ends_ns",
+        "_last",
         "_on_end",
         "_pacer",
         "_plan",
@@ -65,6 +66,7 @@ class Stream:
         self._headers: tuple[Header, ...] = ()
         self._hold_ends_ns = 0
         self._blocked = False
+        self._last = 0
         recorder.progress = sink.progress
         sink.listen(self)
 
@@ -77,6 +79,7 @@ class Stream:
         now_ns = self._pacer.now_ns()
         self._plan, self._headers = plan, (*plan.headers, *headers)
         self._playback = Playback(plan.reply, now_ns, by_frame=plan.stream)
+        self._last = len(plan.reply)
         self.recorder.play(plan, self._playback)
         at_ns = self.tick(now_ns)
         if at_ns is not None:
@@ -153,13 +156,14 @@ class Stream:
         first, end = playback.position, playback.ready(now_ns)
         if plan.stream:
             end = self._send(plan, playback, end, now_ns) if end > first else first
-        elif end == len(plan.reply):
+        elif end == self._last:
             self._send_whole(plan, now_ns)
-        if self._over() or self._blocked:
+        if self._blocked or self._over():
             return None
         hold = playback.move(end, now_ns)
-        if hold is not None:
-            self._arrive(hold, now_ns)
+        if hold is None:
+            return playback.next_ns()
+        self._arrive(hold, now_ns)
         return self._next_ns()
 
     def crashed(self, error: Exception) -> None:
@@ -176,24 +180,33 @@ class Stream:
             self._start(plan, now_ns)
             index = 1
         size, render = 0, plan.frames.frame
-        if plan.ending != "end" and end == len(plan.reply):
-            end -= 1  # where the tail would come the connection is cut
         while index < end and size < AHEAD:
             frames.append(render(index))
             size += len(frames[-1])
             index += 1
         if plan.reply.paced and frames:
-            recorder.lateness.add(now_ns - self._due_ns(first))
-        self._note_write(now_ns, tokens=plan.reply.tokens[index - 1] > 0)
+            recorder.lateness.add(now_ns - playback.due_ns(first))
+        recorder.last_write_ns = now_ns
+        if recorder.first_token_ns is None and plan.reply.tokens[index - 1]:
+            recorder.first_token_ns = now_ns
         playback.position = index  # before the write: its end is recorded inside
-        whole = index == len(plan.reply)
-        self._wrote(taken=sink.finish(frames) if whole else sink.write(frames), now_ns=now_ns)
-        if plan.ending != "end" and index == len(plan.reply) - 1 and not self._blocked:
-            self._cut_as_scripted(plan)
+        if index < self._last:
+            self._blocked = not sink.write(frames)
+        else:
+            self._send_last(plan, frames, now_ns)
         return index
 
+    def _send_last(self, plan: Plan, frames: list[Frame], now_ns: int) -> None:
+        """Send what is left with the end of the body, or cut where the tail would come."""
+        if plan.ending in _CUTS:
+            self._blocked = not self._sink.write(frames[:-1])
+            self._cut_as_scripted(plan)
+        else:
+            self._wrote(taken=self._sink.finish(frames), now_ns=now_ns)
+
     def _cut_as_scripted(self, plan: Plan) -> None:
-        if plan.ending in _CUTS and not self._over():
+        """Cut, once all before it is out: `drained` comes here again."""
+        if not self._over() and not self._blocked:
             self._sink.abort(_CUTS[plan.ending])
             self._fail("scripted", None)
 
@@ -202,10 +215,12 @@ class Stream:
         self._headers = (*self._headers, ("content-length", str(len(body))))
         self._start(plan, now_ns)
         if plan.ending in _CUTS:
-            self._sink.write([body[: len(body) // 2]])
+            self._blocked = not self._sink.write([body[: len(body) // 2]])
             self._cut_as_scripted(plan)
             return
-        self._note_write(now_ns, tokens=plan.reply.total > 0)
+        self.recorder.last_write_ns = now_ns
+        if plan.reply.total:
+            self.recorder.first_token_ns = now_ns
         self._wrote(taken=self._sink.finish([body]), now_ns=now_ns)
 
     def _start(self, plan: Plan, now_ns: int) -> None:
@@ -213,25 +228,18 @@ class Stream:
         self.recorder.headers_ns = now_ns
         self._sink.start(plan.status, self._headers)
 
-    def _note_write(self, now_ns: int, *, tokens: bool) -> None:
-        recorder = self.recorder
-        recorder.last_write_ns = now_ns
-        if tokens and recorder.first_token_ns is None:
-            recorder.first_token_ns = now_ns
-
     def _wrote(self, *, taken: bool, now_ns: int) -> None:
+        """Note whether the kernel took a write, and end when it was the last."""
         self._blocked = not taken
-        if taken and self.exchange is None and self.recorder.complete:
-            if self._plan is not None and self._plan.ending == "error":
-                self._fail("scripted", None)
-            else:
-                self._end(self.recorder.complete_now(now_ns))
-
-    def _due_ns(self, frame: int) -> int:
-        playback = self._playback
-        if playback is None:
-            return 0
-        return playback.start_ns + playback.shift_ns + playback.reply.due_ns[frame]
+        plan, playback = self._plan, self._playback
+        if not taken or self._over() or plan is None or playback is None:
+            return
+        if plan.ending in _CUTS and playback.ended:
+            self._cut_as_scripted(plan)
+        elif self.recorder.complete and plan.ending == "error":
+            self._fail("scripted", None)
+        elif self.recorder.complete:
+            self._end(self.recorder.complete_now(now_ns))
 
     def _next_ns(self) -> int | None:
         playback = self._playback

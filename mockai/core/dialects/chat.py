@@ -110,6 +110,7 @@ class ChatFrames:
         "_logprobs",
         "_openings",
         "_pad",
+        "_plain",
         "_reply",
         "_report",
         "_request",
@@ -141,6 +142,7 @@ class ChatFrames:
         self._after = "]" + (',"usage":null' if self._final_chunk else "")
         self._pad = seed if request.include_obfuscation else -1
         self._openings = _openings(self._reply)
+        self._plain = self._logprobs is None and usage_report != "continuous"
 
     # ── a stream ─────────────────────────────────────────────────────────────────────────────
 
@@ -150,6 +152,8 @@ class ChatFrames:
         if index > len(deltas):
             return self._end()
         delta = deltas[index - 1]
+        if self._plain and delta.channel == "content" and index not in self._openings:
+            return self._content(delta, index)
         if delta.channel in _VERBATIM:
             return _VERBATIM[delta.channel](delta)
         said = self._said(delta)
@@ -161,6 +165,12 @@ class ChatFrames:
             return self._chunk(merged, self._choice_end, "null", index, delta.choice)
         opening = self._opening(delta.channel, delta.choice)
         return opening + self._chunk(said, end, "null", index, delta.choice)
+
+    def _content(self, delta: Delta, index: int) -> bytes:
+        """Render a plain content chunk: the hot path, what the rest of this class comes to."""
+        said = encode_basestring(delta.text)
+        head = f'{self._before}{{"index":{delta.choice},"delta":{{"content":'
+        return self._close(f"{head}{said}}}{self._choice_end}null}}{self._after}", index)
 
     def _opening(self, channel: Channel, choice: int) -> bytes:
         end = self._choice_end
