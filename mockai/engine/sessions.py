@@ -27,6 +27,7 @@ from mockai.engine.observers import Observer
 from mockai.engine.pacer import Pacer
 from mockai.engine.scripts import Scripts
 from mockai.engine.stream import Stream
+from mockai.engine.waiting import Waiters
 
 DEFAULT = "default"
 MOST_SESSIONS = 1_000
@@ -65,7 +66,7 @@ class Session:
         self._pacer = pacer
         self._loaded = tuple(loaded)
         self._observers = observers
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._waiters = Waiters(pacer)
         self._running: dict[int, Stream] = {}
         self._begin()
 
@@ -104,7 +105,7 @@ class Session:
         self.journal.open(recorder)
         for observer in self._observers:
             observer.received(recorder)
-        self._wake()
+        self._waiters.wake()
         return recorder
 
     def serve(self, stream: Stream) -> None:
@@ -114,7 +115,7 @@ class Session:
     def changed(self, recorder: Recorder) -> None:
         """Tell those who wait that something happened to an exchange."""
         if recorder.generation == self.generation:
-            self._wake()
+            self._waiters.wake()
 
     def ended(self, exchange: Exchange) -> None:
         """Journal a final exchange; one of an older generation has no place left.
@@ -126,7 +127,7 @@ class Session:
         if exchange.generation == self.generation:
             self.journal.close(exchange)
             self.ledger.add(exchange, clock_s=self.clock_s)
-            self._wake()
+            self._waiters.wake()
 
     def done(self, stream: Stream) -> None:
         """Let go of a stream that has ended."""
@@ -173,7 +174,7 @@ class Session:
         self.marks.append(stamp)
         for recorder in self.journal.running():
             recorder.mark(stamp)
-        self._wake()
+        self._waiters.wake()
         return stamp
 
     async def check(
@@ -213,28 +214,7 @@ class Session:
         sooner: Callable[[], int | None] = lambda: None,
     ) -> bool:
         """Wait until `condition` holds; looked at on every change, and at the instant `sooner`."""
-        end_ns = self._pacer.now_ns() + round(wait_s * 1e9)
-        while not condition():
-            now_ns = self._pacer.now_ns()
-            if now_ns >= end_ns:
-                return False
-            early_ns = sooner()
-            until_ns = end_ns if early_ns is None else min(end_ns, early_ns)
-            await self._next_change((until_ns - now_ns) / 1e9)
-        return True
-
-    async def _next_change(self, most_s: float) -> None:
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.add(waiter)
-        try:
-            await asyncio.wait([waiter], timeout=max(most_s, 0.001))
-        finally:
-            self._waiters.discard(waiter)
-
-    def _wake(self) -> None:
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        return await self._waiters.wait_until(condition, wait_s=wait_s, sooner=sooner)
 
     # ── ending ───────────────────────────────────────────────────────────────────────────────
 
@@ -243,14 +223,14 @@ class Session:
         self._cut()
         ended = self.generation, self.exchanges()
         self._begin()
-        self._wake()
+        self._waiters.wake()
         return ended
 
     def end(self) -> None:
         """Cut what is open; from now on requests are answered with 410."""
         self._cut()
         self.ended_at_ns = self._pacer.now_ns()
-        self._wake()
+        self._waiters.wake()
 
     def _cut(self) -> None:
         for stream in list(self._running.values()):

@@ -1,0 +1,65 @@
+"""Waiting until something has happened, or an instant has come: told by events, never polled.
+
+Time is the pacer's, so that in virtual time a wait takes none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from mockai.engine.pacer import Pacer
+
+
+class Waiters:
+    """Those who wait for a change of one session."""
+
+    def __init__(self, pacer: Pacer) -> None:
+        self._pacer = pacer
+        self._waiting: set[_Waiter] = set()
+
+    def wake(self) -> None:
+        """Let all look again: something has changed."""
+        for waiter in self._waiting:
+            waiter.wake()
+
+    async def wait_until(
+        self, condition: Callable[[], bool], *, wait_s: float, sooner: Callable[[], int | None]
+    ) -> bool:
+        """Wait until `condition` holds; looked at on every change, and at the instant `sooner`."""
+        end_ns = self._pacer.now_ns() + round(wait_s * 1e9)
+        while not condition():
+            now_ns = self._pacer.now_ns()
+            if now_ns >= end_ns:
+                return False
+            early_ns = sooner() or end_ns
+            await self._next_change(early_ns if now_ns < early_ns < end_ns else end_ns)
+        return True
+
+    async def _next_change(self, until_ns: int) -> None:
+        waiter = _Waiter(asyncio.get_running_loop().create_future())
+        self._waiting.add(waiter)
+        self._pacer.schedule(waiter, until_ns)
+        try:
+            await waiter.woken
+        finally:
+            self._pacer.cancel(waiter)
+            self._waiting.discard(waiter)
+
+
+class _Waiter:
+    """One wait, as the pacer sees it: woken by a change or by its instant."""
+
+    def __init__(self, woken: asyncio.Future[None]) -> None:
+        self.woken = woken
+
+    def wake(self) -> None:
+        if not self.woken.done():
+            self.woken.set_result(None)
+
+    def tick(self, now_ns: int) -> int | None:
+        self.wake()
+        return None
+
+    def crashed(self, error: Exception) -> None:
+        self.wake()
