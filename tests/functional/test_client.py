@@ -207,7 +207,7 @@ def test_an_assertion_judges_what_it_selects(mockai: MockAI, app: Product) -> No
     mockai.assert_billed(max_tokens=1, model="b", nth=1)
     with pytest.raises(AssertionError, match="at most 1 completion tokens"):
         mockai.assert_billed(max_tokens=1)
-    with pytest.raises(AssertionError, match="expected 3 exchanges"):
+    with pytest.raises(AssertionError, match="in exactly 3 exchanges; there are 2"):
         mockai.assert_completed(count=3, timeout=0)
 
 
