@@ -158,6 +158,7 @@ class _Compiler:
             faults=tuple(self._placed_faults()),
             usage=self._figures,
             speed=self._speed,
+            reasons=any(delta.channel in {"thinking", "reasoning"} for delta in self._deltas),
         )
 
     def _placed_holds(self) -> tuple[HoldPoint, ...]:

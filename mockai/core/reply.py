@@ -78,6 +78,8 @@ class Reply:
     usage: Mapping[str, int] = field(default_factory=dict)
     """Figures to report in place of those counted: `prompt_tokens`, `cached_tokens`, ..."""
     choices: int = 1
+    reasons: bool = False
+    """True when there may be reasoning among the deltas: most have none, and need no search."""
     speed: float = 1.0
 
     def __len__(self) -> int:
@@ -108,7 +110,7 @@ class Reply:
     @property
     def reasoning_tokens(self) -> int:
         """Tokens of reasoning, sent or not."""
-        return self.count("thinking") + self.count("reasoning")
+        return self.count("thinking") + self.count("reasoning") if self.reasons else 0
 
     def frame_of(self, token: int) -> int:
         """Return the first frame after which at least `token` tokens are out (last if none)."""
