@@ -16,7 +16,7 @@ from pydantic import Field
 from mockai.core.checks import CheckEntry, check_of
 from mockai.core.errors import ConflictError, FullError, MockaiError, NotFoundError, ScenarioError
 from mockai.core.exchange import Exchange, Outcome
-from mockai.core.loading_tmp import parse_scenarios, validate_model
+from mockai.core.loading import parse_scenarios, validate_model
 from mockai.core.model import Model, Name
 from mockai.core.policy import PolicyChoice
 from mockai.core.timeline import draw
@@ -139,7 +139,7 @@ async def create_session(request: web.Request) -> web.Response:
 
 async def put_session(request: web.Request) -> web.Response:
     """Make a session of a given id; one that lives is returned as it is."""
-    name = validate_model(Named, {"name": request.match_info["session"]}, source="session").name
+    name = _name(request, "session")
     session = _state(request).sessions.create(name, await _settings(request))
     return web.json_response(_shown(request, session))
 
@@ -183,7 +183,7 @@ async def get_scenario(request: web.Request) -> web.Response:
 async def put_scenarios(request: web.Request) -> web.Response:
     """Register one scenario under the URL's name, or several; all are validated first."""
     session, name = _session(request), request.match_info.get("name")
-    text = await request.text()
+    text = await _text(request)
     scenarios = parse_scenarios(text, source="body", name=name)
     session.scripts.register(scenarios)
     names = [scenario.name for scenario in scenarios]
@@ -300,7 +300,7 @@ class Release(Model):
 async def release_gate(request: web.Request) -> web.Response:
     """Let go those held at a gate."""
     asked = validate_model(Release, await _json(request), source="body")
-    session, name = _session(request), request.match_info["gate"]
+    session, name = _session(request), _name(request, "gate")
     try:
         released = session.gates.release(
             name,
@@ -387,6 +387,14 @@ async def read_body(request: web.Request, model: type[Body]) -> Body:
     return asked
 
 
+async def _text(request: web.Request) -> str:
+    """Return the body as text: JSON and YAML are UTF-8, whatever is declared."""
+    try:
+        return (await request.read()).decode()
+    except UnicodeDecodeError as error:
+        raise ControlError(400, f"the body is not UTF-8: {error}", code="invalid_text") from None
+
+
 async def _json(request: web.Request) -> Any:
     """Return the JSON body; an empty one is an empty object."""
     raw = await request.read()
@@ -396,6 +404,11 @@ async def _json(request: web.Request) -> Any:
         return json.loads(raw)
     except (ValueError, RecursionError) as error:
         raise ControlError(400, f"the body is not JSON: {error}", code="invalid_json") from None
+
+
+def _name(request: web.Request, part: str) -> str:
+    """Return a name from the path under which something is going to be kept."""
+    return validate_model(Named, {"name": request.match_info[part]}, source=part).name
 
 
 def _whole(request: web.Request, name: str, default: int) -> int:

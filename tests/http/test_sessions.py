@@ -72,6 +72,7 @@ def test_any_other_request_belongs_to_the_default_session(
 ) -> None:
     """A client that knows nothing of sessions needs none: `default` always exists."""
     default = Control(server.url, "default")
+    default.call("POST", "reset")
     default.script("plain", tokens=3)
     assert ask(server.url, "/v1", headers).status == 200
     assert default.ended("completed")["request"]["session_via"] is None
