@@ -14,6 +14,7 @@ from decimal import Decimal
 from math import floor
 from typing import Any
 
+from mockai.core.billing import accepted
 from mockai.core.exchange import Bill, Exchange
 from mockai.core.prices import Prices, dollars
 
@@ -78,8 +79,8 @@ class Ledger:
     def add(self, exchange: Exchange, *, clock_s: float) -> None:
         """Book an exchange that has ended, at `clock_s` of the settlement clock."""
         bill, settle = exchange.bill, exchange.policy.settle
-        if bill is None or exchange.completion_id is None:
-            return  # never accepted: the provider knows nothing of it
+        if bill is None or exchange.completion_id is None or not accepted(exchange):
+            return  # no model was asked: the provider's pages know nothing of it
         delay_s = settle.delay
         sums = Sums(
             1, bill.prompt_tokens, bill.cached_tokens, bill.completion_tokens, bill.wasted_tokens

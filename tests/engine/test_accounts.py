@@ -11,6 +11,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mockai.core.billing import bill
 from mockai.core.dialects.chat import plan_chat
 from mockai.core.exchange import Bill, Connection, Exchange, RequestFacts
 from mockai.core.policy import PRESETS, Policy
@@ -23,7 +24,7 @@ from mockai.engine.sessions import Session
 from mockai.engine.sink import MemorySink
 from mockai.engine.stream import Stream
 from tests.support.facts import reply_of, request_of
-from tests.support.play import START_NS, SlowLoop, session_of
+from tests.support.play import START_NS, Play, SlowLoop, session_of
 
 NOON = 1_795_435_200
 PACE = {"ttft": "200ms", "tokens_per_second": 50}
@@ -240,3 +241,12 @@ def test_reset_begins_with_an_empty_ledger_and_a_clock_that_was_not_moved() -> N
     session.reset()
     assert session.ledger.totals().requests == 0
     assert session.advanced_s == 0
+
+
+def test_hidden_reasoning_is_generated_and_billed_in_the_silence() -> None:
+    """Left after 0.195 s of thinking at 100 tokens a second: 20 tokens, or 40 with 200 ms more."""
+    play = Play({"reasoning": 40}, 10, pace={"tokens_per_second": 100}).start().after(0.195)
+    play.sink.hang_up()
+    assert bill(play.end, PRESETS["stop-now"].policy).completion_tokens == 20
+    assert bill(play.end, PRESETS["stop-lag"].policy).completion_tokens == 40
+    assert bill(play.end, PRESETS["bill-in-full"].policy).completion_tokens == 50

@@ -190,6 +190,51 @@ def test_what_a_client_booked_is_compared_with_the_bill(control: Control, connec
     assert not control.check("usage", total_tokens=booked["total_tokens"] + 1)["passed"]
 
 
+# ── what a provider bills beyond the text ────────────────────────────────────────────────────
+
+
+def test_every_choice_is_billed(control: Control, connect: Connect) -> None:
+    """Three choices of 40 tokens are 120 on every account."""
+    control.script(tokens=TOKENS)
+    told = read_all(control, connect, n=3).body["usage"]
+    assert told["completion_tokens"] == 3 * TOKENS
+    assert control.exchanges()[0]["bill"]["completion_tokens"] == 3 * TOKENS
+    assert usage(control)[0]["output_tokens"] == 3 * TOKENS
+
+
+def test_cached_prompt_tokens_are_told_billed_and_shown(control: Control, connect: Connect) -> None:
+    """8 of 11 prompt tokens at half the price, on every account."""
+    reply = [{"usage": {"cached_tokens": 8}}, {"faker": TOKENS}]
+    control.call("PUT", "scenarios/cached", {"reply": reply})
+    told = read_all(control, connect).body["usage"]
+    bill = control.exchanges()[0]["bill"]
+    assert told["prompt_tokens_details"]["cached_tokens"] == bill["cached_tokens"] == 8
+    assert bill["cost_usd"] == "0.00002505"
+    assert (usage(control)[0]["input_cached_tokens"], usage(control)[0]["input_tokens"]) == (8, 11)
+
+
+def test_each_attempt_pays_for_its_prompt_and_an_error_for_nothing(
+    control: Control, connect: Connect
+) -> None:
+    """A refused attempt, one that was left, one that was read: two prompts."""
+    control.call(
+        "PUT", "scenarios/down", {"reply": [{"error": {"status": 500}}, {"faker": 1}], "times": 1}
+    )
+    control.script("slow", times=1, tokens=TOKENS, hold={"at": "first_token"})
+    control.script("fast", tokens=TOKENS)
+    assert read_all(control, connect).status == 500
+    client = connect()
+    client.chat(control.path, stream=True)
+    control.wait_held()
+    client.half_close()
+    control.wait_for(outcome="cancelled")
+    assert read_all(control, connect).status == 200
+    bills = [item["bill"] for item in control.exchanges()]
+    assert [bill["prompt_tokens"] for bill in bills] == [0, 11, 11]
+    assert control.call("GET", "ledger")["totals"]["prompt_tokens"] == 22
+    assert usage(control)[0]["num_model_requests"] == 2
+
+
 # ── usage on the wire ────────────────────────────────────────────────────────────────────────
 
 
