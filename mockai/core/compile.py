@@ -195,7 +195,7 @@ class _Compiler:
         if token > self._tokens[-1]:
             raise ScenarioError(
                 f"{self._scenario.name}: {what} at token {token}: "
-                f"the reply has only {self._tokens[-1]} tokens"
+                f"the reply has only {self._tokens[-1]} tokens of {self._encoding.name}"
             )
         return bisect_left(self._tokens, token) + 1
 

@@ -22,6 +22,9 @@ from mockai.core.scenario import DEFAULT_SCENARIO, Scenario
 from mockai.core.staging import Staged, jittered, joined, limited, staged
 from mockai.core.tokens import Encoding, get_encoding
 
+ENCODINGS = ("o200k_base", "cl100k_base")
+"""A text has not the same number of tokens in both, so a hold may lie beyond its end in one."""
+
 
 @dataclass(slots=True)
 class Entry:
@@ -37,10 +40,11 @@ class Entry:
         """True when it has answered as often as it may."""
         return self.scenario.plays is not None and self.played >= self.scenario.plays
 
-    def compile_all(self, encoding: Encoding, speed: float) -> None:
-        """Compile every turn. Raises `ScenarioError` for what cannot be played."""
-        for turn in range(len(self.scenario.turns or (None,))):
-            self._compiled(None, encoding, speed, turn, choice=0)
+    def compile_all(self, speed: float) -> None:
+        """Compile every turn for any model. Raises `ScenarioError` for what cannot be played."""
+        for encoding in map(get_encoding, ENCODINGS):
+            for turn in range(len(self.scenario.turns or (None,))):
+                self._compiled(None, encoding, speed, turn, choice=0)
 
     def staged(
         self, request: ChatRequest, encoding: Encoding, speed: float, *, ordinal: int, seed: int
@@ -107,6 +111,14 @@ class Chosen:
     """Seed of this request: ids, padding, jitter and the draws of faults come from it."""
 
 
+def compiled(scenarios: Iterable[Scenario], speed: float) -> list[Entry]:
+    """Return entries that are ready to play. Raises `ScenarioError` before it keeps any."""
+    entries = [Entry(scenario) for scenario in scenarios]
+    for entry in entries:
+        entry.compile_all(speed)
+    return entries
+
+
 class Scripts:
     """The scenarios of a session's generation: its own, then those loaded at start."""
 
@@ -123,11 +135,7 @@ class Scripts:
 
         Raises `ScenarioError` for one that cannot be played.
         """
-        encoding = get_encoding("o200k_base")
-        entries = [Entry(scenario) for scenario in scenarios]
-        for entry in entries:
-            entry.compile_all(encoding, self._speed)
-        for entry in entries:
+        for entry in compiled(scenarios, self._speed):
             self.own[entry.scenario.name] = entry
 
     def unregister(self, name: str) -> None:

@@ -25,7 +25,7 @@ from mockai.core.scenario import Scenario
 from mockai.engine.gates import Gates
 from mockai.engine.observers import Observer
 from mockai.engine.pacer import Pacer
-from mockai.engine.scripts import Scripts
+from mockai.engine.scripts import Scripts, compiled
 from mockai.engine.stream import Stream
 from mockai.engine.waiting import Waiters
 
@@ -238,7 +238,7 @@ class Session:
 
 
 class Sessions:
-    """All sessions of a server."""
+    """All sessions of a server. Raises `ScenarioError` for a loaded one that cannot be played."""
 
     def __init__(
         self,
@@ -256,6 +256,7 @@ class Sessions:
         self._observers = observers
         self._live: dict[str, Session] = {}
         self._ended: dict[str, Session] = {}
+        compiled(self._loaded, settings.speed)  # what cannot be played is told at the start
         self.create(DEFAULT)
 
     def create(self, id: str | None = None, settings: Settings | None = None) -> Session:

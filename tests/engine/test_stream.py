@@ -329,6 +329,39 @@ def test_a_cut_is_a_failure_of_ours() -> None:
     assert (play.end.tokens.written, play.sent) == (1, [1])
 
 
+def test_a_scripted_cut_comes_in_place_of_the_tail() -> None:
+    """All tokens are out, the finish chunk never comes, and the exchange says that it was meant."""
+    play = Play(5, ending="reset").start().after(0.2795)
+    assert play.ends == []
+    play.after(0.0005)
+    assert (play.end.outcome, play.end.cause, play.sink.aborted) == ("failed", "scripted", True)
+    assert (play.sent, play.sink.finished, play.end.tokens.written) == ([1, 2, 3, 4, 5], False, 5)
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=["stream", "one body"])
+def test_a_scripted_cut_waits_for_what_stands_before_it(*, stream: bool) -> None:
+    """A pause or a hold after the last token comes first."""
+    steps = (5, {"pause": "1s"}, {"hold": {"at": "done"}})
+    play = Play(*steps, ending="fin", stream=stream).start().after(0.5)
+    assert (play.ends, play.now.holds[0].at_s) == ([], 0.28)
+    play.session.gates.release("hold-1")
+    play.after(0.9995)
+    assert play.ends == []
+    play.after(0.0005)
+    assert (play.end.cause, play.end.timing.ended_s) == ("scripted", 1.5)
+
+
+def test_a_scripted_cut_waits_for_a_client_that_does_not_read() -> None:
+    """What was refused by the kernel goes out first."""
+    play = Play(5, ending="fin").start().after(0.25)
+    play.sink.stall()
+    play.after(1)
+    assert play.ends == []
+    play.sink.read_on()
+    play.after(0)
+    assert (play.end.cause, play.sent) == ("scripted", [1, 2, 3, 4, 5])
+
+
 def test_a_refusal_is_no_crash() -> None:
     """The answer is written elsewhere; the record has the status and why."""
     play = Play(5)

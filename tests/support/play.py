@@ -6,6 +6,7 @@ from typing import Any
 
 from mockai.core.exchange import Connection, Exchange, RequestFacts
 from mockai.core.plan import Plan
+from mockai.core.staging import Ending
 from mockai.engine.pacer import VirtualPacer
 from mockai.engine.sessions import Session, Settings
 from mockai.engine.sink import MemorySink
@@ -58,13 +59,15 @@ class Play:
         stream: bool = True,
         pace: Any = FIFTY,
         frames: Numbered | None = None,
+        ending: Ending = "end",
     ) -> None:
         self.session = session or session_of()
         pacer = self.session._pacer  # noqa: SLF001 - the session's time is the play's
         assert isinstance(pacer, SlowLoop)
         self.pacer = pacer
         self.reply = reply_of(*steps, pace=pace or {})
-        self.plan = Plan(self.reply, frames or Numbered(), stream, 21, "chatcmpl-1")
+        rendered = frames or Numbered()
+        self.plan = Plan(self.reply, rendered, stream, 21, "chatcmpl-1", ending=ending)
         self.ends: list[Exchange] = []
         self.sink = MemorySink()
         self.recorder = self.session.receive(RequestFacts(), Connection(), wall_s=0.0)

@@ -165,5 +165,7 @@ def test_holds_at_one_place_come_in_the_order_of_time() -> None:
 
 def test_a_hold_beyond_the_end_is_refused() -> None:
     """It would never be reached, and every wait for it would time out."""
-    with pytest.raises(ScenarioError, match="story: hold at token 5: the reply has only 4 tokens"):
+    with pytest.raises(
+        ScenarioError, match="story: hold at token 5: the reply has only 4 tokens of o200k"
+    ):
         reply_of(4, {"hold": {"at_token": 5}})
