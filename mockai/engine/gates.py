@@ -88,10 +88,12 @@ class Gates:
     ) -> int:
         """Let go those that are held now (of one exchange or scenario, if given); return how many.
 
-        `everything` opens the gate for good. Raises `ConflictError` when nothing is held there.
+        `everything` opens the gate for good and for all, whoever is named: nobody stands at an
+        open gate. Raises `ConflictError` when nothing is held there.
         """
         if everything:
             self._gates.setdefault(name, Gate(name, is_open=True, held={})).is_open = True
+            exchange = scenario = None
         standing = self.get(name).of(scenario).held
         held = [holder for holder in standing if exchange in (None, holder.exchange_id)]
         if not held and not everything:
