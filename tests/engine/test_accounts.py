@@ -18,7 +18,7 @@ from mockai.core.policy import PRESETS, Policy
 from mockai.core.prices import shipped_prices
 from mockai.core.staging import Staged
 from mockai.core.tokens import get_encoding
-from mockai.core.usage_pages import usage_page
+from mockai.core.usage_pages import newest, usage_page
 from mockai.core.usage_query import PageKind, read_query
 from mockai.engine.sessions import Session
 from mockai.engine.sink import MemorySink
@@ -77,7 +77,7 @@ def plays(session: Session, ask: Ask) -> Iterable[tuple[Exchange, bytes]]:
         yield played(session, ask)
 
 
-def played(session: Session, ask: Ask) -> tuple[Exchange, bytes]:
+def played(session: Session, ask: Ask, *, wall_s: float = NOON) -> tuple[Exchange, bytes]:
     """Play one request to its fate in virtual time."""
     pacer = session._pacer  # noqa: SLF001 - the session's time is the play's
     assert isinstance(pacer, SlowLoop)
@@ -86,7 +86,7 @@ def played(session: Session, ask: Ask) -> tuple[Exchange, bytes]:
     )
     request = request_of(model=ask.model, stream=ask.stream, **options)
     facts = RequestFacts(model=ask.model, stream=ask.stream, key_id=ask.key)
-    recorder = session.receive(facts, Connection(), wall_s=NOON)
+    recorder = session.receive(facts, Connection(), wall_s=wall_s)
     recorder.policy = ask.policy
     sink = MemorySink()
     stream = Stream(recorder, sink, pacer, session)
@@ -231,6 +231,20 @@ def test_time_that_passes_settles_as_time_that_is_advanced() -> None:
     assert isinstance(pacer, SlowLoop)
     pacer.advance(300)
     assert len(pages(session, "completions", session.clock_s)) == 1
+
+
+def test_a_wall_clock_that_jumps_moves_bookings_and_settles_nothing() -> None:
+    """Set back an hour between two requests: each is booked when it was received by that clock."""
+    late = Policy.model_validate({"settle": {"delay": "5m"}})
+    session = session_of(SlowLoop(START_NS), prices=shipped_prices())
+    ask = Ask(10, "gpt-4o", None, late, True, True, "read", 0.0, 0, False)
+    played(session, ask, wall_s=NOON + 3_600)
+    played(session, ask, wall_s=NOON)
+    assert pages(session, "completions", session.clock_s) == []
+    session.advance(300)
+    (result,) = pages(session, "completions", session.clock_s)
+    assert result["output_tokens"] == 10
+    assert newest(session.ledger.lines) == NOON + 3_660  # a query without an end sees both
 
 
 def test_reset_begins_with_an_empty_ledger_and_a_clock_that_was_not_moved() -> None:
