@@ -11,13 +11,13 @@ import json
 from functools import partial
 from typing import Any, Literal
 
-from mockai.core.faults import Fault, shown
-from mockai.core.yaml_marks import Document, Marks, read_yaml
+from mockai.core.mistakes import Mistake, shown
+from mockai.core.yaml_marks import Document, Marks, finite, read_yaml
 
 ContentType = Literal["yaml", "json"]
 MAX_BYTES = 5_000_000
 
-_Read = tuple[list[Document], list[Fault]]
+_Read = tuple[list[Document], list[Mistake]]
 
 
 def read_documents(text: str | bytes, content_type: ContentType | None = None) -> _Read:
@@ -26,9 +26,9 @@ def read_documents(text: str | bytes, content_type: ContentType | None = None) -
     Without a content type, what begins as JSON and is JSON is JSON; all else is YAML.
     """
     if len(text) > MAX_BYTES:
-        return [], [Fault(f"larger than {MAX_BYTES // 1_000_000} MB")]
+        return [], [Mistake(f"larger than {MAX_BYTES // 1_000_000} MB")]
     decoded = _decoded(text)
-    if isinstance(decoded, Fault):
+    if isinstance(decoded, Mistake):
         return [], [decoded]
     if content_type == "json":
         return _read_json(decoded)
@@ -39,7 +39,7 @@ def read_documents(text: str | bytes, content_type: ContentType | None = None) -
     return read_yaml(decoded)
 
 
-def _decoded(text: str | bytes) -> str | Fault:
+def _decoded(text: str | bytes) -> str | Mistake:
     if isinstance(text, str):
         return text.removeprefix("\ufeff")
     raw = text.removeprefix(codecs.BOM_UTF8)
@@ -48,19 +48,21 @@ def _decoded(text: str | bytes) -> str | Fault:
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode()
         mark = (before.count("\n") + 1, len(before) - before.rfind("\n"))
-        return Fault(f"not UTF-8: byte 0x{raw[error.start]:02x}", mark=mark)
+        return Mistake(f"not UTF-8: byte 0x{raw[error.start]:02x}", mark=mark)
 
 
 def _read_json(text: str) -> _Read:
     try:
-        data = json.loads(text, object_pairs_hook=_unique)
+        data = json.loads(
+            text, object_pairs_hook=_unique, parse_constant=finite, parse_float=finite
+        )
     except json.JSONDecodeError as error:
-        return [], [Fault(f"not JSON: {error.msg}", mark=(error.lineno, error.colno))]
+        return [], [Mistake(f"not JSON: {error.msg}", mark=(error.lineno, error.colno))]
     except RecursionError:
-        return [], [Fault("not JSON: nested too deeply")]
-    except ValueError as error:  # a duplicate key, or a number of more than 4,300 digits
-        documents, faults = _read_as_yaml(text)
-        return [], faults if documents and faults else [Fault(f"not JSON: {error}")]
+        return [], [Mistake("not JSON: nested too deeply")]
+    except ValueError as error:  # a duplicate key, NaN, a number of more than 4,300 digits
+        documents, mistakes = _read_as_yaml(text)
+        return [], mistakes if documents and mistakes else [Mistake(f"not JSON: {error}")]
     return [Document(data, partial(_json_marks, text))], []
 
 
@@ -75,8 +77,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _json_marks(text: str) -> Marks:
     """Return the places in a JSON text, or none where YAML does not read it alike."""
-    documents, faults = _read_as_yaml(text)
-    return documents[0].marks() if documents and not faults else {}
+    documents, mistakes = _read_as_yaml(text)
+    return documents[0].marks() if documents and not mistakes else {}
 
 
 def _read_as_yaml(text: str) -> _Read:

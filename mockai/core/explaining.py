@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, Tag, ValidationError
 
-from mockai.core.faults import Fault, Loc, shown
+from mockai.core.mistakes import Loc, Mistake, shown
 from mockai.core.model import NAME
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -42,20 +42,34 @@ _WORDS = {
 _WITHOUT_GOT = {"missing", "extra_forbidden", "value_error", "invalid_key"}
 
 
-def validated(model: type[ModelT], data: Any) -> ModelT | list[Fault]:
+def validated(model: type[ModelT], data: Any) -> ModelT | list[Mistake]:
     """Return the model, or everything that is wrong with the data."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
         return _explained(model, error)
     except RecursionError:
-        return [Fault("nested too deeply")]
+        return [Mistake("nested too deeply")]
 
 
-def _explained(model: type[BaseModel], error: ValidationError) -> list[Fault]:
-    errors = error.errors(include_url=False)
+def _explained(model: type[BaseModel], error: ValidationError) -> list[Mistake]:
+    errors = _without_echoes(error.errors(include_url=False))
     said = [_said(_locate(model, item["loc"]), item) for item in errors]
-    return [fault for group in _by_union(said) for fault in _told(group)]
+    return [mistake for group in _by_union(said) for mistake in _told(group)]
+
+
+def _without_echoes(errors: list[Any]) -> list[Any]:
+    """Leave out "too short" where it only means that the entries themselves are wrong."""
+    return [
+        item
+        for item in errors
+        if item["type"] != "too_short" or not any(_is_inside(other, item) for other in errors)
+    ]
+
+
+def _is_inside(error: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    size = len(other["loc"])
+    return len(error["loc"]) > size and error["loc"][:size] == other["loc"]
 
 
 # ── what: the words ──────────────────────────────────────────────────────────────────────────
@@ -86,6 +100,8 @@ def _words(kind: str, place: _Place, error: Mapping[str, Any]) -> str:
         return _own_words(error["ctx"]["error"], value)
     if kind == "string_pattern_mismatch" and error["ctx"]["pattern"] == NAME:
         return "must be 1 to 64 letters, digits, '_' or '-'"
+    if kind == "too_short":
+        return f"must have at least {error['ctx']['min_length']} of them"
     default: str = error["msg"].replace("Input should be", "must be").replace("should", "must")
     return _WORDS.get(kind, default[:1].lower() + default[1:])
 
@@ -163,7 +179,7 @@ def _chosen(branches: Iterable[Any], label: str | int) -> tuple[Any, bool]:
 def _inside(annotation: Any, part: str | int) -> tuple[tuple[str, ...], Any]:
     """Return the keys that are allowed in a value, and the annotation of one part of it."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        fields = annotation.model_fields
+        fields = {field.alias or name: field for name, field in annotation.model_fields.items()}
         field = fields.get(str(part))
         return tuple(fields), None if field is None else field.annotation
     arguments = get_args(annotation)
@@ -183,11 +199,11 @@ def _by_union(said: Iterable[_Said]) -> Iterator[list[_Said]]:
     yield from groups.values()
 
 
-def _told(group: list[_Said]) -> list[Fault]:
-    """Return a group's faults: those within a branch if there are any, else one for all."""
+def _told(group: list[_Said]) -> list[Mistake]:
+    """Return a group's mistakes: those within a branch if there are any, else one for all."""
     within = [item for item in group if item.place.loc != item.place.union]
     if within:
-        return [Fault(item.text + item.got, item.place.loc) for item in within]
+        return [Mistake(item.text + item.got, item.place.loc) for item in within]
     first, *others = group
     either = [first.text, *(item.text.removeprefix("must be ") for item in others)]
-    return [Fault(" or ".join(dict.fromkeys(either)) + first.got, first.place.loc)]
+    return [Mistake(" or ".join(dict.fromkeys(either)) + first.got, first.place.loc)]

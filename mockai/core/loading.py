@@ -1,6 +1,6 @@
 """From text, files or plain data to scenarios, and back.
 
-Everything that is wrong is collected and raised as one `ScenarioError`: a line for each fault,
+Everything that is wrong is collected and raised as one `ScenarioError`: a line for each mistake,
 with file, line and column where there is a text. Whether a scenario can be played (a hold beyond
 its end) is not asked here: see `compile`.
 """
@@ -17,12 +17,14 @@ from pydantic import Field, TypeAdapter
 from mockai.core.documents import MAX_BYTES, ContentType, read_documents
 from mockai.core.errors import ScenarioError
 from mockai.core.explaining import ModelT, validated
-from mockai.core.faults import Fault, Loc
+from mockai.core.mistakes import Loc, Mistake
+from mockai.core.model import Model
 from mockai.core.scenario import Scenario
-from mockai.core.yaml_marks import Document
+from mockai.core.steps import Step
+from mockai.core.yaml_marks import MAX_DEPTH, Document
 
 MAX_SHOWN = 50
-"""Faults that are shown of one load; the rest is counted."""
+"""Mistakes that are shown of one load; the rest is counted."""
 
 _SUFFIXES, _SCHEMA = {".yaml", ".yml", ".json"}, ".schema.json"
 
@@ -36,7 +38,7 @@ def parse_scenarios(
 ) -> list[Scenario]:
     """Return the scenarios of a text: one mapping, several `---` documents, or a list of mappings.
 
-    `source` stands in front of each fault. With `name`, the text holds the one scenario of that
+    `source` stands in front of each mistake. With `name`, the text holds the one scenario of that
     name, which need not say it itself. Raises `ScenarioError` with all that is wrong.
     """
     load = _Load()
@@ -55,7 +57,7 @@ def validate_model(model: type[ModelT], data: Any, *, source: str) -> ModelT:
     """Return a model made of plain data. Raises `ScenarioError` in the words of a scenario's."""
     found = validated(model, data)
     if isinstance(found, list):
-        raise _error([(source, fault) for fault in found])
+        raise _error([(source, mistake) for mistake in found])
     return found
 
 
@@ -72,7 +74,21 @@ def read_scenarios(paths: Sequence[Path]) -> list[Scenario]:
 
 def dump_scenario(scenario: Scenario) -> dict[str, Any]:
     """Return what a file would say, defaults left out, durations in seconds; reads back equal."""
-    return scenario.model_dump(mode="json", exclude_defaults=True)
+    data = _dumped(scenario)
+    if scenario.reply is not None:
+        data["reply"] = [_dumped_step(step) for step in scenario.reply]
+    if scenario.turns is not None:
+        data["turns"] = [[_dumped_step(step) for step in steps] for steps in scenario.turns]
+    return data
+
+
+def _dumped(model: Model) -> dict[str, Any]:
+    return model.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+
+def _dumped_step(step: Step) -> dict[str, Any]:
+    """Return a step with its one key, also where the value of that is the default."""
+    return _dumped(step) or step.model_dump(mode="json", by_alias=True)
 
 
 def scenario_schema() -> dict[str, Any]:
@@ -95,52 +111,52 @@ class _Item:
     document: Document
     source: str
 
-    def place(self, fault: Fault) -> Fault:
-        """Return the fault with its full path, marked with the nearest place in the text."""
-        loc, marks = self.prefix + fault.loc, self.document.marks()
+    def place(self, mistake: Mistake) -> Mistake:
+        """Return the mistake with its full path, marked with the nearest place in the text."""
+        loc, marks = self.prefix + mistake.loc, self.document.marks()
         known = (marks[loc[:size]] for size in range(len(loc), -1, -1) if loc[:size] in marks)
-        return replace(fault, loc=loc, mark=next(known, None))
+        return replace(mistake, loc=loc, mark=next(known, None))
 
 
 class _Load:
-    """Collects the scenarios and the faults of one load, from however many texts."""
+    """Collects the scenarios and the mistakes of one load, from however many texts."""
 
     def __init__(self) -> None:
         self._found: dict[str, tuple[Scenario, _Item]] = {}
-        self._faults: list[tuple[str, Fault]] = []
+        self._mistakes: list[tuple[str, Mistake]] = []
 
     def result(self) -> list[Scenario]:
-        if self._faults:
-            raise _error(self._faults)
+        if self._mistakes:
+            raise _error(self._mistakes)
         return [scenario for scenario, _ in self._found.values()]
 
     def path(self, path: Path) -> None:
         try:
             files = _files(path)
             if not files:
-                self._say(str(path), [Fault("no scenario in it: no *.yaml, *.yml or *.json")])
+                self._say(str(path), [Mistake("no scenario in it: no *.yaml, *.yml or *.json")])
             for file in files:
                 with file.open("rb") as opened:
                     content = opened.read(MAX_BYTES + 1)
                 is_json = file.suffix.lower() == ".json"
                 self.text(content, str(file), "json" if is_json else None, None)
         except OSError as error:
-            self._say(str(path), [Fault(f"cannot be read: {error.strerror}")])
+            self._say(str(path), [Mistake(f"cannot be read: {error.strerror}")])
 
     def text(
         self, text: str | bytes, source: str, content_type: ContentType | None, name: str | None
     ) -> None:
-        documents, faults = read_documents(text, content_type)
-        self._say(source, faults)
-        if documents or not faults:
+        documents, mistakes = read_documents(text, content_type)
+        self._say(source, mistakes)
+        if documents or not mistakes:
             self.documents(documents, source, name)
 
     def documents(self, documents: Iterable[Document], source: str, name: str | None) -> None:
         items = [item for document in documents for item in _items(document, source)]
         if not items:
-            self._say(source, [Fault("no scenario in it")])
+            self._say(source, [Mistake("no scenario in it")])
         elif name is not None and len(items) > 1:
-            self._say(source, [Fault(f"one scenario '{name}' is asked for (got {len(items)})")])
+            self._say(source, [Mistake(f"one scenario '{name}' is asked for (got {len(items)})")])
         else:
             for item in items:
                 self._item(item, name)
@@ -149,24 +165,31 @@ class _Load:
         data = item.data
         if name is not None and isinstance(data, dict):
             data = {"name": name, **data}
-        scenario = validated(Scenario, data)
+        deep = [Mistake(f"more than {MAX_DEPTH} levels deep")] if _is_deeper(data) else None
+        scenario = deep or validated(Scenario, data)
         if isinstance(scenario, list):
             self._say(item.source, map(item.place, scenario))
         elif name is not None and scenario.name != name:
             text = f"must be '{name}', as asked for, or left out (got '{scenario.name}')"
-            self._say(item.source, [item.place(Fault(text, ("name",)))])
+            self._say(item.source, [item.place(Mistake(text, ("name",)))])
         else:
             self._keep(scenario, item)
 
     def _keep(self, scenario: Scenario, item: _Item) -> None:
         _, first = self._found.setdefault(scenario.name, (scenario, item))
         if first is not item:
-            other = first.place(Fault("", ("name",))).line(first.source)
+            other = first.place(Mistake("", ("name",))).line(first.source)
             text = f"'{scenario.name}' is the name of another scenario ({other})"
-            self._say(item.source, [item.place(Fault(text, ("name",)))])
+            self._say(item.source, [item.place(Mistake(text, ("name",)))])
 
-    def _say(self, source: str, faults: Iterable[Fault]) -> None:
-        self._faults += [(source, fault) for fault in faults]
+    def _say(self, source: str, mistakes: Iterable[Mistake]) -> None:
+        self._mistakes += [(source, mistake) for mistake in mistakes]
+
+
+def _is_deeper(data: Any, left: int = MAX_DEPTH) -> bool:
+    """Say whether lists and mappings nest more than so many levels."""
+    inner = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
+    return left == 0 or any(_is_deeper(item, left - 1) for item in inner)
 
 
 def _items(document: Document, source: str) -> list[_Item]:
@@ -183,11 +206,11 @@ def _files(path: Path) -> list[Path]:
     return sorted(file for file in found if not file.name.endswith(_SCHEMA))
 
 
-def _error(faults: list[tuple[str, Fault]]) -> ScenarioError:
-    """Return the error that names each fault: source by source, in the order of the text."""
-    order = {source: place for place, source in enumerate(dict.fromkeys(s for s, _ in faults))}
-    faults = sorted(faults, key=lambda item: (order[item[0]], item[1].mark or (0, 0)))
-    lines = [fault.line(source) for source, fault in faults]
+def _error(mistakes: list[tuple[str, Mistake]]) -> ScenarioError:
+    """Return the error that names each mistake: source by source, in the order of the text."""
+    order = {source: place for place, source in enumerate(dict.fromkeys(s for s, _ in mistakes))}
+    mistakes = sorted(mistakes, key=lambda item: (order[item[0]], item[1].mark or (0, 0)))
+    lines = [mistake.line(source) for source, mistake in mistakes]
     more = len(lines) - MAX_SHOWN
     return ScenarioError(
         "\n".join(lines[:MAX_SHOWN] + ([f"… and {more} more"] if more > 0 else []))

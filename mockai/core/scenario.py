@@ -6,6 +6,7 @@ requests are matched in `matching`. Nothing here plays anything: see `compile`.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -17,11 +18,15 @@ from mockai.core.policy import PolicyChoice
 from mockai.core.steps import AnyStep, FinishStep, Step
 from mockai.core.units import Duration
 
+_PERCENT = r"^\s*(\d+(?:\.\d+)?)\s*%\s*$"
+
 
 def _percent(value: Any) -> Any:
-    if isinstance(value, str) and value.strip().endswith("%"):
-        return float(value.strip().removesuffix("%")) / 100
-    return value
+    found = re.match(_PERCENT, value) if isinstance(value, str) else None
+    return float(found[1]) / 100 if found else value
+
+
+_Fraction = Annotated[float, Field(ge=0, le=2)] | Annotated[str, Field(pattern=_PERCENT)]
 
 
 class Pace(Model):
@@ -33,9 +38,10 @@ class Pace(Model):
     ttft: Duration = 0.0
     tokens_per_second: float | None = Field(default=None, gt=0)
     tokens_per_chunk: int = Field(default=1, ge=1)
-    jitter: Annotated[float, BeforeValidator(_percent)] = Field(
-        default=0.0, ge=0, le=2, description='a fraction, or text such as "10%"'
-    )
+    jitter: Annotated[
+        Annotated[float, Field(ge=0, le=2)],
+        BeforeValidator(_percent, json_schema_input_type=_Fraction),
+    ] = Field(default=0.0, description='a fraction, or text such as "10%"')
 
 
 class RateLimit(Model):

@@ -7,6 +7,7 @@ built, and how much may be built is bounded. Must not know what a scenario is.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,13 +15,22 @@ from typing import Any
 
 import yaml
 
-from mockai.core.faults import Fault, Loc, Mark, shown
+from mockai.core.mistakes import Loc, Mark, Mistake, shown
 
 MAX_NODES = 100_000
 """Values in one text, those behind an alias counted each time: "billion laughs" ends here."""
 MAX_DEPTH = 64
 
 Marks = dict[Loc, Mark]
+
+
+def finite(text: str) -> float:
+    """Return a number that JSON can hold. Raises `ValueError` for `1e999`, which is none."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"not a finite number: {text}")
+    return number
+
 
 _TAG = "tag:yaml.org,2002:"
 _STR, _MERGE = _TAG + "str", _TAG + "merge"
@@ -29,7 +39,7 @@ _KEPT = {_TAG + "null", _MERGE}
 _SCALARS: dict[str, Callable[[str], Any]] = {
     _STR: str,
     _TAG + "int": int,
-    _TAG + "float": float,
+    _TAG + "float": finite,
     _TAG + "bool": lambda text: {"true": True, "false": False}[text.lower()],
     _TAG + "null": lambda _: None,
 }
@@ -43,7 +53,7 @@ class Document:
     marks: Callable[[], Marks]
 
 
-def read_yaml(text: str) -> tuple[list[Document], list[Fault]]:
+def read_yaml(text: str) -> tuple[list[Document], list[Mistake]]:
     """Return the documents up to the first error of syntax, and everything that is wrong."""
     walk, documents = _Walk(), []
     try:
@@ -51,13 +61,13 @@ def read_yaml(text: str) -> tuple[list[Document], list[Fault]]:
         while loader.check_node():
             documents.append(walk.document(loader.get_node()))
     except yaml.MarkedYAMLError as error:
-        walk.faults.append(_syntax_fault(error))
+        walk.mistakes.append(_syntax_mistake(error))
     except yaml.reader.ReaderError as error:
-        walk.faults.append(_character_fault(text, error.position))
+        walk.mistakes.append(_character_mistake(text, error.position))
     except (ValueError, OverflowError):  # PyYAML lets int() and chr() fail in "\UFFFFFFFF"
         mark = loader.get_mark()
-        walk.faults.append(Fault("not YAML: a number or an escape out of range", mark=_place(mark)))
-    return documents, walk.faults
+        walk.mistakes.append(Mistake("not YAML: number or escape out of range", mark=_place(mark)))
+    return documents, walk.mistakes
 
 
 class _TooMuchError(yaml.MarkedYAMLError):
@@ -116,7 +126,7 @@ class _Walk:
     """Builds data from nodes; what is wrong is noted, and the walk goes on."""
 
     def __init__(self) -> None:
-        self.faults: list[Fault] = []
+        self.mistakes: list[Mistake] = []
         self.nodes = 0
         self.marks: Marks = {}
 
@@ -131,7 +141,7 @@ class _Walk:
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, loc)
         if node.tag not in _COLLECTIONS:
-            self._fault(node, loc, _tag_text(node.tag))
+            self._mistake(node, loc, _tag_text(node.tag))
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, loc, depth)
         return [
@@ -153,7 +163,7 @@ class _Walk:
             if key in seen:
                 line, column = seen[key]
                 text = f"duplicate key: it stands at line {line}, column {column} already"
-                self.faults.append(Fault(text, (*loc, key), mark))
+                self.mistakes.append(Mistake(text, (*loc, key), mark))
                 continue
             seen[key] = mark
             data[key] = self._value(value_node, (*loc, key), mark, depth=depth + 1)
@@ -178,7 +188,7 @@ class _Walk:
             if isinstance(source, yaml.MappingNode):
                 yield source
             else:
-                self._fault(source, loc, "`<<` takes a mapping, or a list of mappings")
+                self._mistake(source, loc, "`<<` takes a mapping, or a list of mappings")
 
     def _key(self, node: yaml.Node, loc: Loc) -> str | None:
         if node.tag == _STR and isinstance(node, yaml.ScalarNode):
@@ -186,22 +196,22 @@ class _Walk:
             return text
         if node.tag != _MERGE:
             got = shown(node.value) if isinstance(node, yaml.ScalarNode) else "a list or mapping"
-            self._fault(node, loc, f"a key must be text: put it in quotes (got {got})")
+            self._mistake(node, loc, f"a key must be text: put it in quotes (got {got})")
         return None
 
     def _scalar(self, node: yaml.ScalarNode, loc: Loc) -> Any:
         make = _SCALARS.get(node.tag)
         if make is None:
-            self._fault(node, loc, _tag_text(node.tag))
+            self._mistake(node, loc, _tag_text(node.tag))
             return node.value
         try:
             return make(node.value)
         except (ValueError, KeyError):  # `!!int x`; a number of more than 4,300 digits
-            self._fault(node, loc, f"not {_short_tag(node.tag)}: {shown(node.value)}")
+            self._mistake(node, loc, f"not {_short_tag(node.tag)}: {shown(node.value)}")
             return node.value
 
-    def _fault(self, node: yaml.Node, loc: Loc, text: str) -> None:
-        self.faults.append(Fault(text, loc, _place(node.start_mark)))
+    def _mistake(self, node: yaml.Node, loc: Loc, text: str) -> None:
+        self.mistakes.append(Mistake(text, loc, _place(node.start_mark)))
 
 
 def _tag_text(tag: str) -> str:
@@ -215,7 +225,7 @@ def _short_tag(tag: str) -> str:
 # ── what is wrong with the text itself ───────────────────────────────────────────────────────
 
 
-def _syntax_fault(error: yaml.MarkedYAMLError) -> Fault:
+def _syntax_mistake(error: yaml.MarkedYAMLError) -> Mistake:
     problem, began = error.problem or "it cannot be read", error.context_mark
     if "'\\t'" in problem:
         problem = "a tab cannot indent: use spaces"
@@ -223,13 +233,13 @@ def _syntax_fault(error: yaml.MarkedYAMLError) -> Fault:
         problem += f" ({error.context} that began at line {began.line + 1})"
     kind = "" if isinstance(error, _TooMuchError) else "not YAML: "
     mark = error.problem_mark or began
-    return Fault(kind + problem, mark=None if mark is None else _place(mark))
+    return Mistake(kind + problem, mark=None if mark is None else _place(mark))
 
 
-def _character_fault(text: str, position: int) -> Fault:
+def _character_mistake(text: str, position: int) -> Mistake:
     before = text[:position]
     mark = (before.count("\n") + 1, position - before.rfind("\n"))
-    return Fault(f"not YAML: the character U+{ord(text[position]):04X} is not allowed", mark=mark)
+    return Mistake(f"not YAML: the character U+{ord(text[position]):04X} is not allowed", mark=mark)
 
 
 def _place(mark: Any) -> Mark:

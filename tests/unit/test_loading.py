@@ -27,6 +27,8 @@ from mockai.core.loading import (
 )
 from mockai.core.model import Model, Name
 from mockai.core.scenario import Scenario
+from mockai.core.steps import STEPS
+from mockai.core.units import Duration
 
 quick = settings(max_examples=100, deadline=None)
 
@@ -149,9 +151,12 @@ def test_tags_of_yaml_itself_are_read() -> None:
 # ── what is wrong with a value ───────────────────────────────────────────────────────────────
 
 DURATION = 'seconds as a number, or text such as "500ms", "2s", "5m", "1h", not negative'
-TOP = "name, match, reply, pace, policy, expect, seed, times"
+TOP = ", ".join(Scenario.model_fields)
+FAKER = "'tokens'? allowed: tokens, locale"
+REASONS = "'stop', 'length', 'content_filter' or 'tool_calls'"
+KINDS = f"a step is a mapping with one key of: {', '.join(STEPS)}"
 
-FAULTS = [
+MISTAKES = [
     ("faker: -3", ["6:5: reply.1.faker.tokens: must be greater than 0 (got -3)"]),
     ("faker: {tokens: 0}", ["6:13: reply.1.faker.tokens: must be greater than 0 (got 0)"]),
     ("faker: many", ["6:5: reply.1.faker.tokens: must be a whole number (got 'many')"]),
@@ -161,15 +166,15 @@ FAULTS = [
     (
         "faker: {tokens: 1, tokns: 1}",
         [
-            "6:24: reply.1.faker.tokns: unknown key 'tokns'; did you mean 'tokens'? allowed: tokens"
+            f"6:24: reply.1.faker.tokns: unknown key 'tokns'; did you mean {FAKER}"
         ],
     ),
-    ("{faker: 1, x: 2}", ["6:16: reply.1.x: unknown key 'x'; allowed: faker"]),
+    ("{faker: 1, x: 2}", [f"6:5: reply.1: {KINDS} (got {{'faker': 1, 'x': 2}})"]),
     ("text: 0123", ["6:5: reply.1.text: must be text (got 123; in quotes it is text)"]),
     ("text: [a]", ["6:5: reply.1.text: must be text (got ['a'])"]),
     (
         "finish: done",
-        ["6:5: reply.1.finish: must be 'stop', 'length' or 'content_filter' (got 'done')"],
+        [f"6:5: reply.1.finish: must be {REASONS} (got 'done')"],
     ),
     ("pause: 1:30", [f"6:5: reply.1.pause: not a duration: '1:30'; allowed are {DURATION}"]),
     ("pause: yes", [f"6:5: reply.1.pause: not a duration: 'yes'; allowed are {DURATION}"]),
@@ -185,7 +190,7 @@ FAULTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("step,lines", FAULTS, ids=[step[:30] for step, _ in FAULTS])
+@pytest.mark.parametrize("step,lines", MISTAKES, ids=[step[:30] for step, _ in MISTAKES])
 def test_a_wrong_step_is_named_with_its_place(step: str, lines: list[str]) -> None:
     """The line says where in the file, where in the data, what is allowed, and what came."""
     text = f"# one\n# two\nname: a\nreply:\n  - text: hi\n  - {step}\n"
@@ -197,11 +202,20 @@ def test_what_is_no_step_is_told_all_the_kinds(step: str) -> None:
     """Anything but a mapping with one known key is answered with the list of them."""
     (line,) = wrong(f"name: a\nreply:\n- {step}\n")
     assert line.startswith("s.yaml:3:")
-    assert ": reply.0: a step is a mapping with one key of: text, faker, hold" in line
+    assert f": reply.0: {KINDS} (got " in line
 
 
 WHOLE = [
-    ("{name: a}", ["1:1: reply: is required"]),
+    ("{reply: []}", ["1:1: name: is required"]),
+    ("{name: a}", ["1:1: needs either reply or turns"]),
+    (
+        "{name: a, turns: [[faker: 0], [text: 5]]}",
+        [
+            "1:20: turns.0.0.faker.tokens: must be greater than 0 (got 0)",
+            "1:32: turns.1.0.text: must be text (got 5; in quotes it is text)",
+        ],
+    ),
+    ("{name: a, turns: []}", ["1:11: turns: must have at least 1 of them (got [])"]),
     ("{name: a, reply: text}", ["1:11: reply: must be a list (got 'text')"]),
     ("{name: a, reply: [], match: }", ["1:22: match: must be a mapping (got nothing)"]),
     (
@@ -216,7 +230,7 @@ WHOLE = [
     ),
     (
         "{name: a, reply: [finish: stop, text: b]}",
-        ["1:11: reply: step 1 comes after finish; finish must be the last"],
+        ["1:11: reply: step 1 is finish, which must be the last one"],
     ),
     ("hello", ["1:1: must be a mapping (got 'hello')"]),
     ("- 1\n- [x]", ["1:3: 0: must be a mapping (got 1)", "2:3: 1: must be a mapping (got ['x'])"]),
@@ -246,8 +260,8 @@ CHECKS = [
 
 
 @pytest.mark.parametrize("check,said", CHECKS, ids=[check for check, _ in CHECKS])
-def test_a_choice_between_forms_is_one_fault(check: str, said: list[str]) -> None:
-    """Of "text or a mapping", only the form that was meant is faulted; else both are named."""
+def test_a_choice_between_forms_is_one_mistake(check: str, said: list[str]) -> None:
+    """Of "text or a mapping", what is wrong within the one that was meant; else both are named."""
     lines = wrong(f"{{name: a, reply: [], expect: [cancelled: {check}]}}")
     assert [line.split(": expect.0.cancelled.")[1] for line in lines] == said
 
@@ -261,19 +275,19 @@ def test_a_form_that_is_told_by_its_kind_is_not_named_in_the_path() -> None:
     ]
 
 
-def test_all_faults_are_told_at_once_in_the_order_of_the_text() -> None:
-    """One load tells of every fault, of text and of meaning, sorted by line."""
+def test_all_mistakes_are_told_at_once_in_the_order_of_the_text() -> None:
+    """One load tells of every mistake, of text and of meaning, sorted by line."""
     text = "seed: x\nreply: [{faker: 0}]\nname: a\nseed: 1\n---\nname: b\n---\n[*oops]"
     assert wrong(text) == [
         "s.yaml:1:1: seed: must be a whole number (got 'x')",
         "s.yaml:2:10: reply.0.faker.tokens: must be greater than 0 (got 0)",
         "s.yaml:4:1: seed: duplicate key: it stands at line 1, column 1 already",
-        "s.yaml:6:1: reply: is required",
+        "s.yaml:6:1: needs either reply or turns",
         "s.yaml:8:2: not YAML: found undefined alias 'oops'",
     ]
 
 
-def test_a_flood_of_faults_is_counted() -> None:
+def test_a_flood_of_mistakes_is_counted() -> None:
     """Beyond a screenful, the rest is a number."""
     lines = wrong("name: a\nreply:\n" + "- faker: 0\n" * (MAX_SHOWN + 7))
     assert len(lines) == MAX_SHOWN + 1
@@ -319,7 +333,7 @@ TEXTS = [
     ("name: a\nreply: \0", "s.yaml:2:8: not YAML: the character U+0000 is not allowed"),
     ("name: \ud800", "s.yaml:1:7: not YAML: the character U+D800 is not allowed"),
     (b"name: a\nreply: \xc3\xa9\xff", "s.yaml:2:9: not UTF-8: byte 0xff"),
-    ('"\\UFFFFFFFF"', "s.yaml:1:4: not YAML: a number or an escape out of range"),
+    ('"\\UFFFFFFFF"', "s.yaml:1:4: not YAML: number or escape out of range"),
     ("a" * 5_000_001, "s.yaml: larger than 5 MB"),
     ("[" * 5_000, "s.yaml:1:65: more than 64 levels deep"),
     ("&a [*a]", "s.yaml:1:1: more than 64 levels deep"),
@@ -345,15 +359,23 @@ def test_a_tag_makes_nothing(tag: str, value: str) -> None:
     assert f"s.yaml:1:28: seed: the tag {tag} {text}" in lines
 
 
-def test_a_tag_that_does_not_fit_is_a_fault() -> None:
+def test_a_tag_that_does_not_fit_is_a_mistake() -> None:
     """`!!int x` is no number."""
     assert "s.yaml:1:28: seed: not !!int: 'x'" in wrong("{name: a, reply: [], seed: !!int x}")
 
 
-def test_a_number_without_end_is_a_fault() -> None:
+def test_a_number_without_end_is_a_mistake() -> None:
     """More digits than Python reads are refused, in YAML and in JSON."""
     for text in (f"{{name: a, reply: [], seed: {'9' * 5000}}}", f'{{"seed": {"9" * 5000}}}'):
         assert any("seed: not !!int: '9" in line for line in wrong(text))
+
+
+@pytest.mark.parametrize("content_type", ["yaml", "json"])
+def test_a_number_beyond_all_numbers_is_a_mistake(content_type: Any) -> None:
+    """`1e999` would be infinity, which JSON cannot say: what is read can always be dumped."""
+    text = '{"name": "a", "reply": [{"json": 1e999}]}'
+    (line,) = wrong(text, content_type=content_type)
+    assert line == "s.yaml:1:34: reply.0.json: not !!float: '1e999'"
 
 
 LAUGHS = [
@@ -374,7 +396,7 @@ def test_a_text_that_grows_is_refused(text: str) -> None:
 
 
 def test_a_flood_ends_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bound holds while the text is parsed: the fault of syntax behind it is never reached."""
+    """The bound holds while the text is parsed: the bad syntax behind it is never reached."""
     monkeypatch.setattr(yaml_marks, "MAX_NODES", 100)
     assert wrong("- a\n" * 101 + "[") == [
         "s.yaml:100:3: more than 100 values, aliases counted each time they are used"
@@ -382,7 +404,7 @@ def test_a_flood_ends_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_an_alias_may_repeat_what_is_small() -> None:
-    """Anchors save writing; a fault behind one is told where it stands and for each use."""
+    """Anchors save writing; a mistake behind one is told where it stands and for each use."""
     text = """\
 - {name: a, pace: &slow {ttft: 1s}, reply: &said [text: hi]}
 - {name: b, pace: *slow, reply: *said}
@@ -395,7 +417,7 @@ def test_an_alias_may_repeat_what_is_small() -> None:
     ]
 
 
-def test_a_fault_behind_a_merge_is_told_where_it_stands() -> None:
+def test_a_mistake_behind_a_merge_is_told_where_it_stands() -> None:
     """`<<` brings the marks along; what is missing is told at the mapping that lacks it."""
     lines = wrong("- &a {name: a, reply: [], seed: x}\n- {<<: *a, name: b}\n- {<<: *a, seed: 1}\n")
     assert lines == [
@@ -408,7 +430,7 @@ def test_a_fault_behind_a_merge_is_told_where_it_stands() -> None:
 
 
 def test_two_scenarios_of_one_name_are_both_named() -> None:
-    """Within one load a name is given once; the fault tells both places."""
+    """Within one load a name is given once; the mistake tells both places."""
     assert wrong("name: a\nreply: []\n---\n\nname: a\nreply: []\n") == [
         "s.yaml:5:1: name: 'a' is the name of another scenario (s.yaml:1:1: name)"
     ]
@@ -433,7 +455,7 @@ def test_another_name_than_the_one_asked_for_is_refused(text: str, line: str) ->
     assert wrong(text, name="a") == [f"s.yaml:{line}"]
 
 
-def test_a_bad_name_that_is_asked_for_is_a_fault_of_the_name() -> None:
+def test_a_bad_name_that_is_asked_for_is_a_mistake_of_the_name() -> None:
     """The caller's name obeys the same rule as a written one."""
     assert wrong("reply: []", name="a b") == [
         "s.yaml:1:1: name: must be 1 to 64 letters, digits, '_' or '-' (got 'a b')"
@@ -444,7 +466,7 @@ def test_a_bad_name_that_is_asked_for_is_a_fault_of_the_name() -> None:
 
 
 @pytest.mark.parametrize("content_type", ["json", None])
-def test_a_fault_in_json_has_line_and_column(content_type: Any) -> None:
+def test_a_mistake_in_json_has_line_and_column(content_type: Any) -> None:
     """Also where JSON is indented by tabs, which YAML does not read."""
     text = '{\n\t"name": "a",\n\t"reply": [\n\t\t{"faker": 0}\n\t]\n}'
     assert wrong(text, content_type=content_type) == [
@@ -462,12 +484,28 @@ def test_a_fault_in_json_has_line_and_column(content_type: Any) -> None:
         ),
         ('{"name": "a\x7f", "name": "b"}', " not JSON: duplicate key 'name'"),
         ("[" * 100_000, " not JSON: nested too deeply"),
+        ('{"json": NaN}', " not JSON: not a finite number: NaN"),
+        (
+            f'{{"name": "a", "reply": [{{"json": {"[" * 99}{"]" * 99}}}]}}',
+            " more than 64 levels deep",
+        ),
         ('{"name": "a\x7f", "reply": [{"faker": 0}]}', " name: must be 1 to 64 letters"),
         ("", "1:1: not JSON: Expecting value"),
         ("null", " no scenario in it"),
         ("name: a", "1:1: not JSON: Expecting value"),
     ],
-    ids=["syntax", "twice", "twice, no place", "deep", "no place", "empty", "null", "yaml"],
+    ids=[
+        "syntax",
+        "twice",
+        "twice, no place",
+        "deep",
+        "NaN",
+        "too deep",
+        "no place",
+        "empty",
+        "null",
+        "yaml",
+    ],
 )
 def test_json_that_cannot_be_read_says_where(text: str, line: str) -> None:
     """What is declared as JSON is judged as JSON; where YAML reads it otherwise, without place."""
@@ -484,7 +522,6 @@ def test_plain_data_has_paths_but_no_places() -> None:
     assert str(caught.value).splitlines() == [
         "body: 0.reply.0.faker.tokens: must be greater than 0 (got -3)",
         "body: 1.name: is required",
-        "body: 1.reply: is required",
         "body: 1.1: a key must be text",
     ]
 
@@ -509,6 +546,12 @@ class Wish(Model):
     name: Name
 
 
+class Wait(Model):
+    """A model with a duration."""
+
+    wait: Duration
+
+
 class Wishes(Model):
     """A model with a free choice of keys, and one of forms that are no models."""
 
@@ -524,7 +567,7 @@ def test_a_free_key_is_part_of_the_path() -> None:
     assert str(caught.value) == f"body: of.x.nam: {expected}"
 
 
-def test_a_choice_of_words_and_numbers_is_one_fault() -> None:
+def test_a_choice_of_words_and_numbers_is_one_mistake() -> None:
     """A form that has no name of its own is no part of the path either."""
     with pytest.raises(ScenarioError, match=r"^body: size: must be 'big' or a whole number \(got"):
         validate_model(Wishes, {"size": "small"}, source="body")
@@ -541,16 +584,22 @@ def nested(levels: int) -> list[Any]:
 @pytest.mark.parametrize(
     "value,line",
     [
-        (nested(100_000), "body: nested too deeply"),
+        (nested(100_000), "body: more than 64 levels deep"),
         (10**5000, "body: reply.0.pause: cannot be used: a very long number"),
     ],
     ids=["deep", "long"],
 )
-def test_data_that_cannot_be_printed_is_a_fault(value: Any, line: str) -> None:
+def test_data_that_cannot_be_printed_is_a_mistake(value: Any, line: str) -> None:
     """What is too deep or too long for Python to print does not break the message."""
     with pytest.raises(ScenarioError) as caught:
         validate_scenarios({"name": "a", "reply": [{"pause": value}]}, source="body")
     assert str(caught.value) == line
+
+
+def test_a_model_that_goes_too_deep_is_a_mistake() -> None:
+    """What a validator cannot print for its depth is said of the whole."""
+    with pytest.raises(ScenarioError, match=r"^body: nested too deeply$"):
+        validate_model(Wait, {"wait": nested(100_000)}, source="body")
 
 
 def test_any_model_is_validated_in_the_same_words() -> None:
@@ -561,7 +610,7 @@ def test_any_model_is_validated_in_the_same_words() -> None:
 
 
 def test_a_line_break_in_a_key_does_not_break_the_line() -> None:
-    """One fault is one line, whatever the keys are."""
+    """One mistake is one line, whatever the keys are."""
     with pytest.raises(ScenarioError) as caught:
         validate_model(Wish, {"name": "a", "x\ny": 1}, source="body")
     assert str(caught.value) == "body: 'x\\ny': unknown key 'x\\ny'; allowed: name"
@@ -606,8 +655,8 @@ def test_a_json_file_is_json(tmp_path: Path) -> None:
         read_scenarios([tmp_path])
 
 
-def test_the_faults_of_all_files_are_told(tmp_path: Path) -> None:
-    """Each fault names its file; a name that two files give is told with both."""
+def test_the_mistakes_of_all_files_are_told(tmp_path: Path) -> None:
+    """Each mistake names its file; a name that two files give is told with both."""
     write(tmp_path, a_yaml="{name: a, reply: []}", b_yaml="{name: b}", c_yaml="reply: []\nname: a")
     missing, below = tmp_path / "missing", tmp_path / "a.yaml" / "x"
     first = f"{tmp_path}/a.yaml:1:2"
@@ -615,13 +664,13 @@ def test_the_faults_of_all_files_are_told(tmp_path: Path) -> None:
         read_scenarios([missing, tmp_path, below])
     assert str(caught.value).splitlines() == [
         f"{missing}: cannot be read: No such file or directory",
-        f"{tmp_path}/b.yaml:1:1: reply: is required",
+        f"{tmp_path}/b.yaml:1:1: needs either reply or turns",
         f"{tmp_path}/c.yaml:2:1: name: 'a' is the name of another scenario ({first}: name)",
         f"{below}: cannot be read: Not a directory",
     ]
 
 
-def test_a_folder_without_scenarios_is_a_fault(tmp_path: Path) -> None:
+def test_a_folder_without_scenarios_is_a_mistake(tmp_path: Path) -> None:
     """Who names a folder expects something in it."""
     with pytest.raises(ScenarioError, match=r": no scenario in it: no \*\.yaml, \*\.yml"):
         read_scenarios([tmp_path])
@@ -630,9 +679,22 @@ def test_a_folder_without_scenarios_is_a_fault(tmp_path: Path) -> None:
 # ── there and back ───────────────────────────────────────────────────────────────────────────
 
 NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
+NTH = st.integers(1, 9) | st.lists(st.integers(1, 9), max_size=2)
 SECONDS = st.floats(0, 1e6) | st.sampled_from(["250ms", "2s", "5m", "1h"])
 TOKENS = st.integers(1, 1_000_000)
 WORDS = st.text(max_size=20) | st.sampled_from(["no", "1e3", "0123", "1:30", "~", "=", "<<", " #"])
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | WORDS,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(WORDS, inner, max_size=2),
+    max_leaves=4,
+)
+JSONS = st.dictionaries(WORDS, JSON, max_size=2)
 
 
 def optional(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -640,8 +702,15 @@ def optional(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, An
     return st.fixed_dictionaries({}, optional=fields)
 
 
-STEPS = st.one_of(
+STEP = st.one_of(
     st.fixed_dictionaries({"text": WORDS}),
+    st.fixed_dictionaries({"json": JSON}),
+    st.fixed_dictionaries({"keepalive": NAMES | st.just("keep-alive")}),
+    st.fixed_dictionaries({"error": st.just("server_error") | optional(status=st.just(500))}),
+    st.fixed_dictionaries({"cut": st.just("reset") | optional(at=SECONDS, nth=NTH)}),
+    st.fixed_dictionaries(
+        {"tool_call": st.fixed_dictionaries({"name": NAMES, "arguments": JSONS})}
+    ),
     st.fixed_dictionaries({"faker": TOKENS | st.fixed_dictionaries({"tokens": TOKENS})}),
     st.fixed_dictionaries({"hold": NAMES | optional(name=NAMES, at_token=TOKENS, timeout=SECONDS)}),
     st.fixed_dictionaries({"pause": SECONDS}),
@@ -658,9 +727,15 @@ POLICIES = st.sampled_from(["stop-now", "bill-in-full"]) | optional(
     charge=st.sampled_from(["full", "none"]),
 )
 SCENARIOS = st.fixed_dictionaries(
-    {"name": NAMES, "reply": st.lists(STEPS, max_size=4)},
+    {"name": NAMES, "reply": st.lists(STEP, max_size=4)},
     optional={
-        "match": optional(model=WORDS, stream=st.booleans(), last_user=optional(contains=WORDS)),
+        "match": optional(
+            model=WORDS,
+            stream=st.booleans(),
+            last_user=optional(contains=WORDS),
+            nth=NTH,
+            json=JSONS,
+        ),
         "pace": optional(ttft=SECONDS, tokens_per_second=st.floats(0.1, 1e6)),
         "policy": POLICIES,
         "expect": st.lists(
@@ -671,11 +746,21 @@ SCENARIOS = st.fixed_dictionaries(
         "seed": st.integers(),
         "times": TOKENS,
     },
-).map(Scenario.model_validate)
+)
+
+
+TURNS = st.lists(st.lists(STEP, max_size=2), min_size=1, max_size=2)
+
+
+def with_turns(data: dict[str, Any], turns: list[Any] | None) -> Scenario:
+    """Return a scenario with these turns in place of its reply."""
+    changed = {} if turns is None else {"reply": None, "turns": turns}
+    return Scenario.model_validate(data | changed)
 
 
 @quick
-@given(SCENARIOS)
+@given(st.builds(with_turns, SCENARIOS, st.none() | TURNS))
+@example(with_turns({"name": "a", "reply": [{"json": None}, {"keepalive": "keep-alive"}]}, None))
 def test_what_is_dumped_reads_back_equal(scenario: Scenario) -> None:
     """The dump is plain data that says the same as data, as JSON and as YAML."""
     data = dump_scenario(scenario)
@@ -715,7 +800,7 @@ SOUP = st.lists(
 ).map("".join)
 
 
-def faults(read: Callable[[], list[Scenario]]) -> list[str]:
+def mistakes(read: Callable[[], list[Scenario]]) -> list[str]:
     """Return the lines of the error that reading gives; none when there are scenarios."""
     try:
         found = read()
@@ -726,7 +811,7 @@ def faults(read: Callable[[], list[Scenario]]) -> list[str]:
 
 
 def each_has_its_source(lines: list[str]) -> bool:
-    """Return whether every line begins as a line of a fault does."""
+    """Return whether every line begins as a line of a mistake does."""
     return all(line.startswith(("s:", "… and")) for line in lines)
 
 
@@ -739,7 +824,7 @@ def each_has_its_source(lines: list[str]) -> bool:
 def test_no_text_raises_anything_but_a_scenario_error(text: str | bytes, content_type: Any) -> None:
     """Whatever the bytes are, the answer is scenarios or the lines of one error."""
     read = partial(parse_scenarios, text, source="s", content_type=content_type)
-    assert each_has_its_source(faults(read))
+    assert each_has_its_source(mistakes(read))
 
 
 @quick
@@ -747,7 +832,7 @@ def test_no_text_raises_anything_but_a_scenario_error(text: str | bytes, content
 def test_no_slip_of_the_pen_raises_anything_else(at: int, lost: int, typed: str) -> None:
     """A good file with something typed over it is scenarios or the lines of one error."""
     text = STORY[:at] + typed + STORY[at + lost :]
-    assert each_has_its_source(faults(partial(parse_scenarios, text, source="s")))
+    assert each_has_its_source(mistakes(partial(parse_scenarios, text, source="s")))
 
 
 PLAIN = st.recursive(
@@ -770,4 +855,4 @@ PLAIN = st.recursive(
 @example({"name": "a", "reply": [{"pause": 10**400}, {"faker": 10**5000}], "seed": 10**5000})
 def test_no_data_raises_anything_but_a_scenario_error(data: Any) -> None:
     """Plain data of any shape is scenarios or the lines of one error."""
-    assert each_has_its_source(faults(partial(validate_scenarios, data, source="s")))
+    assert each_has_its_source(mistakes(partial(validate_scenarios, data, source="s")))

@@ -21,7 +21,7 @@ _WORDS = {None: "nothing", True: "true", False: "false"}
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Mistake:
     """What is wrong at a place in the data; `mark` is its place in the text, where known."""
 
     text: str
