@@ -80,7 +80,7 @@ def test_a_foreign_policy_is_named_in_the_verdict() -> None:
     failed = verdict("billed", LEFT, max_tokens=20, policy="bill-in-full")
     assert failed.message == (
         "expected the client to be billed at most 20 completion tokens for each answer under "
-        "'bill-in-full'; it did not (billed: 400)."
+        "'bill-in-full'; it was not (billed: 400)."
     )
 
 

@@ -117,6 +117,8 @@ class Check(Model):
     """One expectation about the exchanges that `where` selects; every one must meet it."""
 
     name: ClassVar[str]
+    denied: ClassVar[str] = "it did not"
+    """What follows the sentence when it is not so."""
 
     where: Where = Where()
     count: int | None = Field(default=None, ge=1, description="exactly this many must be selected")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mockai.core.billing import bill
 from mockai.core.checks.base import Check, Evidence, Judgement, Row, fate
@@ -17,6 +17,7 @@ class Billed(Check):
     """The bill of each exchange is at most this much."""
 
     name: ClassVar[str] = "billed"
+    denied: ClassVar[str] = "it was not"
 
     max_tokens: int | None = Field(default=None, ge=0, description="completion tokens billed")
     max_cost_usd: Decimal | None = Field(
@@ -25,6 +26,12 @@ class Billed(Check):
     policy: PolicyChoice | None = Field(
         default=None, description="judge by this one instead of the exchange's own"
     )
+
+    @model_validator(mode="after")
+    def _has_a_limit(self) -> Self:
+        if self.max_tokens is None and self.max_cost_usd is None:
+            raise ValueError("say how much: max_tokens or max_cost_usd; without it nothing fails")
+        return self
 
     def sentence(self) -> str:
         """Return what is expected of the client."""
@@ -43,7 +50,7 @@ class Billed(Check):
 
     def _limits(self) -> str:
         limits = budget(self.max_tokens, self.max_cost_usd)
-        return f"{limits or 'something'} for {self.subject('each answer')}{under(self.policy)}"
+        return f"{limits} for {self.subject('each answer')}{under(self.policy)}"
 
     def _rows(self, bill: Bill) -> list[Row]:
         rows = []

@@ -41,7 +41,7 @@ def _verdict(check: Check, judged: list[tuple[Exchange, Judgement]], evidence: E
             measured_from=measured_from,
             settled=all(judgement.settled for _, judgement in judged),
         )
-    message = f"expected the client to {check.sentence()}; {_but(failed, len(judged))}."
+    message = f"expected the client to {check.sentence()}; {_but(check, failed, len(judged))}."
     blocks = [block(item, judgement, evidence) for item, judgement in failed]
     return Verdict(
         check=check.name,
@@ -54,13 +54,13 @@ def _verdict(check: Check, judged: list[tuple[Exchange, Judgement]], evidence: E
     )
 
 
-def _but(failed: list[tuple[Exchange, Judgement]], whole: int) -> str:
+def _but(check: Check, failed: list[tuple[Exchange, Judgement]], whole: int) -> str:
     """Return what was seen instead, in one line: all of it for one exchange, else of the first."""
     exchange, judgement = failed[0]
     seen = "; ".join(f"{row.field}: {row.actual}" for row in judgement.rows if not row.ok)
     if whole == 1:
-        return f"it did not ({seen})"
-    return f"in {len(failed)} of {whole} exchanges it did not (#{exchange.seq} {seen})"
+        return f"{check.denied} ({seen})"
+    return f"in {len(failed)} of {whole} exchanges {check.denied} (#{exchange.seq} {seen})"
 
 
 def _nothing(check: Check, evidence: Evidence) -> Verdict:
