@@ -138,8 +138,8 @@ class Recorder:
             return 0
         frames, reply = self.progress.frames, self.plan.reply
         if not self.plan.stream:
-            return reply.total if frames >= _HEAD_AND_BODY else 0
-        return reply.tokens[min(frames, len(reply)) - 1] if frames else 0
+            return reply.sent[-1] if frames >= _HEAD_AND_BODY else 0
+        return reply.sent[min(frames, len(reply)) - 1] if frames else 0
 
     def generated(self, now_ns: int) -> int:
         """Tokens handed over (a stream), or reached by the timeline (an answer in one body)."""
@@ -172,9 +172,10 @@ class Recorder:
             return "done"
         if self.progress.frames == 0:
             return "before_headers"
-        if self.written == 0 and self.plan.reply.total:
+        visible = self.plan.reply.sent[-1]
+        if self.written == 0 and visible:
             return "before_first_token"
-        return "streaming" if self.written < self.plan.reply.total else "after_last_token"
+        return "streaming" if self.written < visible else "after_last_token"
 
     # ── snapshots ────────────────────────────────────────────────────────────────────────────
 

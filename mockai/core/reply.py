@@ -11,6 +11,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -66,7 +67,11 @@ class PlacedFault:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Deltas and columns. `due_ns[i]` is when frame i leaves, `tokens[i]` the sum after it."""
+    """Deltas and columns. `due_ns[i]` is when frame i leaves, `tokens[i]` the sum after it.
+
+    `sent[i]` is the sum without hidden reasoning, which is generated but never on the wire; most
+    replies have none, and there it is the same column.
+    """
 
     deltas: tuple[Delta, ...]
     due_ns: array[int]
@@ -80,6 +85,17 @@ class Reply:
     choices: int = 1
     reasons: bool = False
     """True when there may be reasoning among the deltas: most have none, and need no search."""
+    sent: array[int] = field(default_factory=lambda: array("q"))
+
+    def __post_init__(self) -> None:
+        if not self.sent:
+            object.__setattr__(self, "sent", self.tokens if not self.reasons else self._on_wire())
+
+    def _on_wire(self) -> array[int]:
+        seen = (0 if delta.channel == "thinking" else delta.tokens for delta in self.deltas)
+        column = array("q", accumulate(seen, initial=0))
+        column.append(column[-1])
+        return column
     speed: float = 1.0
 
     def __len__(self) -> int:
@@ -136,6 +152,7 @@ class Reply:
             deltas=self.deltas[: frame - 1],
             due_ns=due,
             tokens=tokens,
+            sent=array("q"),
             holds=tuple(
                 _moved(self.holds, last=len(self) - 1, frame=frame, due=due, tokens=tokens)
             ),

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from mockai.core.checks import CheckEntry
+from mockai.core.checks import CheckEntry, check_of
+from mockai.core.checks.base import Check
 from mockai.core.match_fields import Match
 from mockai.core.model import Model, Name
 from mockai.core.policy import PolicyChoice
@@ -100,6 +101,17 @@ class Scenario(Model):
     def plays(self) -> int | None:
         """How often it answers before it is spent; `None` is for ever."""
         return self.times if self.turns is None or self.times is not None else len(self.turns)
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """What `expect` demands, of this scenario's exchanges."""
+        found = [check_of(entry) for entry in self.expect]
+        return tuple(
+            check.model_copy(
+                update={"where": check.where.model_copy(update={"scenario": self.name})}
+            )
+            for check in found
+        )
 
     def steps_of(self, turn: int) -> tuple[Step, ...]:
         """Return the steps of one turn; after the last turn the first comes again."""

@@ -98,6 +98,7 @@ def joined(replies: Sequence[Reply]) -> Reply:
         deltas=tuple(deltas),
         due_ns=due,
         tokens=tokens,
+        sent=array("q"),
         holds=tuple(
             _hold_at(_frame_among(hold.frame, first, tokens), hold, due, tokens)
             for hold in first.holds

@@ -187,7 +187,7 @@ class Stream:
         if plan.reply.paced and frames:
             recorder.lateness.add(now_ns - playback.due_ns(first))
         recorder.last_write_ns = now_ns
-        if recorder.first_token_ns is None and plan.reply.tokens[index - 1]:
+        if recorder.first_token_ns is None and plan.reply.sent[index - 1]:
             recorder.first_token_ns = now_ns
         playback.position = index  # before the write: its end is recorded inside
         if index < self._last:
@@ -219,7 +219,7 @@ class Stream:
             self._cut_as_scripted(plan)
             return
         self.recorder.last_write_ns = now_ns
-        if plan.reply.total:
+        if plan.reply.sent[-1]:
             self.recorder.first_token_ns = now_ns
         self._wrote(taken=self._sink.finish([body]), now_ns=now_ns)
 
