@@ -93,7 +93,7 @@ def _differences(match: Match, incoming: Incoming) -> Iterator[Difference]:
         if incoming.nth not in wanted:
             yield Difference("nth", " or ".join(map(str, wanted)), str(incoming.nth))
     for path, value in match.json_.items():
-        yield from _same(f"json.{path}", value, at_path(request.body, path))
+        yield from _equal(f"json.{path}", value, at_path(request.body, path))
 
 
 def _glob(name: str, pattern: str | None, text: str) -> Iterator[Difference]:
@@ -101,9 +101,14 @@ def _glob(name: str, pattern: str | None, text: str) -> Iterator[Difference]:
         yield Difference(name, repr(pattern), _short(text))
 
 
-def _same(name: str, wanted: Any, seen: Any) -> Iterator[Difference]:
+def _same(name: str, wanted: bool | None, seen: bool) -> Iterator[Difference]:  # noqa: FBT001
+    if wanted is not None:
+        yield from _equal(name, wanted, seen)
+
+
+def _equal(name: str, wanted: Any, seen: Any) -> Iterator[Difference]:
     # In JSON true is not 1.
-    if wanted is not None and (wanted != seen or (wanted is True) != (seen is True)):
+    if wanted != seen or isinstance(wanted, bool) != isinstance(seen, bool):
         yield Difference(name, _shown(wanted), _shown(seen))
 
 
@@ -181,7 +186,7 @@ def _near(
     for scenario, spent in scenarios:
         reasons = [str(item) for item in difference(scenario.match, incoming)]
         if spent:
-            reasons.append(f"times: spent after {scenario.plays}")
+            reasons.append(f"spent: it has answered as often as it may ({scenario.plays})")
         yield scenario, reasons
 
 
