@@ -19,6 +19,10 @@ TICK_NS = 500_000
 """Width of one tick: deadlines are rounded up to it, never down, so nothing is early."""
 
 
+SLICE_NS = 1_000_000
+"""For so long the pacer keeps the loop: a client that leaves meanwhile is noticed no later."""
+
+
 class Timed(Protocol):
     """Something that is woken at its deadlines."""
 
@@ -145,9 +149,17 @@ class LoopPacer:
         self._handle = call(self._fire) if call else self._loop.call_later(wait_s, self._fire)
 
     def _fire(self) -> None:
+        """Wake what is due, for a millisecond at most: then it is the turn of those who leave."""
         self._handle = None
-        for timed in self._wheel.take(self.now_ns()):
-            wake(timed, self.now_ns(), self._wheel)
+        begun_ns = now_ns = self.now_ns()
+        due = self._wheel.take(begun_ns)
+        for place, timed in enumerate(due):
+            if now_ns - begun_ns > SLICE_NS:
+                for waiting in due[place:]:
+                    self._wheel.put(waiting, now_ns)
+                break
+            wake(timed, now_ns, self._wheel)
+            now_ns = self.now_ns()
         self._arm()
 
 

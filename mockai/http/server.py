@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import socket
 import threading
@@ -190,12 +191,24 @@ async def serve(
     `hurry` ends the time of grace that follows. The running loop must be the server's alone.
     """
     asyncio.get_running_loop().set_exception_handler(Faults())
+    _spare_the_collector()
     server = Server(options)
     if hurry is not None:
         server.hurry = hurry
     async with server:
         ready(server.url)
         await stop.wait()
+
+
+def _spare_the_collector() -> None:
+    """Let the collector look at what streams leave behind only, and seldom at all of it.
+
+    A full collection took 40 ms with 1,000 streams: as long as two tokens. Only where the process
+    is the server's alone.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 def _bound_socket(host: str, port: int) -> socket.socket:

@@ -721,7 +721,9 @@ CANCELLED = optional(
     while_held=st.booleans() | NAMES,
     where=optional(scenario=NAMES, nth=TOKENS),
 )
-BILLED = optional(max_cost_usd=st.decimals(0, 1, places=6).map(str), max_tokens=TOKENS)
+BILLED = st.fixed_dictionaries(
+    {"max_tokens": TOKENS}, optional={"max_cost_usd": st.decimals(0, 1, places=6).map(str)}
+)
 POLICIES = st.sampled_from(["stop-now", "bill-in-full"]) | optional(
     notice=SECONDS | st.just("never") | st.fixed_dictionaries({"tokens": TOKENS}),
     charge=st.sampled_from(["full", "none"]),
