@@ -109,6 +109,8 @@ class Chosen:
     ordinal: int
     seed: int
     """Seed of this request: ids, padding, jitter and the draws of faults come from it."""
+    base: int
+    """The seed that it was drawn from: the scenario's, or the session's in its place."""
 
 
 def compiled(scenarios: Iterable[Scenario], speed: float) -> list[Entry]:
@@ -156,7 +158,7 @@ class Scripts:
         for entry in entries:
             if not entry.spent and not difference(entry.scenario.match, incoming):
                 entry.played += 1
-                return Chosen(entry, entry.played, self._drawn(entry))
+                return self._chosen(entry)
         raise openai_errors.no_scenario(
             miss(((entry.scenario, entry.spent) for entry in entries), incoming)
         )
@@ -167,8 +169,8 @@ class Scripts:
             request, encoding, self._speed, ordinal=chosen.ordinal, seed=chosen.seed
         )
 
-    def _drawn(self, entry: Entry) -> int:
-        seed = entry.scenario.seed if self._seed is None else self._seed
+    def _chosen(self, entry: Entry) -> Chosen:
+        base = entry.scenario.seed if self._seed is None else self._seed
         # The name keeps the ids of two scenarios with the same seed apart.
-        drawn = blake2b(f"{seed}:{entry.scenario.name}:{entry.played}".encode(), digest_size=6)
-        return int.from_bytes(drawn.digest())
+        drawn = blake2b(f"{base}:{entry.scenario.name}:{entry.played}".encode(), digest_size=6)
+        return Chosen(entry, entry.played, int.from_bytes(drawn.digest()), base)

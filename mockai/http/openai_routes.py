@@ -155,7 +155,7 @@ class _Exchange:
     def _note_choice(self, chosen: Chosen) -> None:
         self.chosen = chosen
         recorder, scenario = self.recorder, chosen.entry.scenario
-        recorder.scenario, recorder.seed = scenario.name, scenario.seed
+        recorder.scenario, recorder.seed = scenario.name, chosen.base
         recorder.ordinal = chosen.ordinal
         recorder.policy = scenario.policy or recorder.policy
 

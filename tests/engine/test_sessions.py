@@ -161,6 +161,7 @@ def test_the_sessions_seed_is_put_in_place_of_the_scenarios() -> None:
     other = session_of()
     other.scripts.register([scenario_of(1, seed=9)])
     assert drawn(session) == drawn(other)
+    assert session.scripts.match(Incoming(request_of())).base == 9
 
 
 # ── marks ────────────────────────────────────────────────────────────────────────────────────
