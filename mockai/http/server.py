@@ -191,11 +191,11 @@ async def serve(
     `hurry` ends the time of grace that follows. The running loop must be the server's alone.
     """
     asyncio.get_running_loop().set_exception_handler(Faults())
-    _spare_the_collector()
     server = Server(options)
     if hurry is not None:
         server.hurry = hurry
     async with server:
+        _spare_the_collector()
         ready(server.url)
         await stop.wait()
 
