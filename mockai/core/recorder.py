@@ -34,6 +34,8 @@ from mockai.core.prices import NO_PRICES, Prices
 
 _SAMPLES = 512
 _HEAD_AND_BODY = 2  # frames of an answer in one body
+_NOT_YET = "acked_bytes and unsent_bytes are read when the client leaves or the answer ends"
+_NOT_COUNTED = "the error that is answered is not counted"
 
 
 class Lateness:
@@ -49,7 +51,7 @@ class Lateness:
 
     def add(self, late_ns: int) -> None:
         """Note one write."""
-        if late_ns > self.max_ns:
+        if late_ns > self.max_ns:  # noqa: PLR1730 - max() is a call, and this is the hot path
             self.max_ns = late_ns
         self._count += 1
         if self._count < self._stride:
@@ -71,10 +73,17 @@ class Lateness:
 
 @dataclass(slots=True)
 class Progress:
-    """What the kernel has taken so far: whole frames and bytes."""
+    """What the kernel has taken so far: whole frames and bytes; `waiting` are those it refused.
+
+    The rest is known once the client has left or the answer is out; `note` says why it is not.
+    """
 
     frames: int = 0
     bytes: int = 0
+    waiting: int = 0
+    acked: int | None = None
+    unsent: int | None = None
+    note: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,6 +113,10 @@ class Recorder:
     headers_ns: int | None = None
     first_token_ns: int | None = None
     last_write_ns: int | None = None
+    half_closed_ns: int | None = None
+    blocked_ns: int | None = None
+    stalled_ns: int = 0
+    retry_of: str | None = None
     marks: list[MarkSeen] = field(default_factory=list)
     holds: list[Hold] = field(default_factory=list)
 
@@ -128,6 +141,15 @@ class Recorder:
         last = self.holds[-1]
         for_s = self._since(now_ns) - last.at_s
         self.holds[-1] = replace(last, for_s=for_s, timed_out=timed_out)
+
+    def blocked(self, now_ns: int) -> None:
+        """Note that the client does not read: the kernel has refused bytes."""
+        self.blocked_ns = now_ns
+
+    def unblocked(self, now_ns: int) -> None:
+        """Note that what was refused is out."""
+        self.stalled_ns = self._stalled_ns(now_ns)
+        self.blocked_ns = None
 
     # ── the figures ──────────────────────────────────────────────────────────────────────────
 
@@ -253,9 +275,11 @@ class Recorder:
             holds=tuple(self.holds),
             tokens=tokens,
             paced=plan.reply.paced if plan else False,
-            delivery=Delivery(written_bytes=self.progress.bytes),
+            delivery=self._delivery(now_ns, refused=cause == "refused", ended=ended),
             timing=self._timing(now_ns if ended else None),
             connection=self.connection,
+            half_closed_s=self._maybe(self.half_closed_ns),
+            retry_of=self.retry_of,
             schedule=self._schedule(),
             policy=self.policy,
             cached_tokens=plan.cached_tokens if plan else 0,
@@ -269,8 +293,28 @@ class Recorder:
             planned=self.plan.reply.total,
             generated=self.generated(now_ns),
             written=self.written,
-            exact=self.standing_at is not None,
+            exact=self._exact,
         )
+
+    @property
+    def _exact(self) -> bool:
+        """True when what was written is known to have reached the peer."""
+        nothing_to_tell = self.progress.bytes == 0 or self.progress.unsent == 0
+        return nothing_to_tell or self.standing_at is not None
+
+    def _delivery(self, now_ns: int, *, refused: bool, ended: bool) -> Delivery:
+        progress = self.progress
+        note = progress.note if ended else _NOT_YET
+        return Delivery(
+            written_bytes=progress.bytes,
+            acked_bytes=progress.acked,
+            unsent_bytes=progress.unsent,
+            stalled_s=self._stalled_ns(now_ns) / 1e9,
+            note=_NOT_COUNTED if refused else note,
+        )
+
+    def _stalled_ns(self, now_ns: int) -> int:
+        return self.stalled_ns + (now_ns - self.blocked_ns if self.blocked_ns is not None else 0)
 
     def _timing(self, ended_ns: int | None) -> Timing:
         return Timing(

@@ -59,10 +59,11 @@ class HoldPoint:
 
 @dataclass(frozen=True, slots=True)
 class PlacedFault:
-    """A fault, and the frame before which it happens."""
+    """A fault, and the frame before which it happens, so long after the one before that."""
 
     fault: Fault
     frame: int
+    wait_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ class Reply:
         column = array("q", accumulate(seen, initial=0))
         column.append(column[-1])
         return column
+
     speed: float = 1.0
 
     def __len__(self) -> int:
@@ -137,15 +139,16 @@ class Reply:
         reached = bisect_right(self.due_ns, elapsed_ns)
         return self.tokens[reached - 1] if reached else 0
 
-    def ended_before(self, frame: int) -> Reply:
+    def ended_before(self, frame: int, wait_ns: int = 0) -> Reply:
         """Return the reply that ends where `frame` would have come: its tail stands there.
 
+        The tail is due `wait_ns` after the last delta that is left.
         Holds at the end stay at the end; those that lie beyond it are never reached.
         """
         if not 1 <= frame < len(self):
             return self
         due, tokens = self.due_ns[:frame], self.tokens[:frame]
-        due.append(due[-1])
+        due.append(due[-1] + wait_ns)
         tokens.append(tokens[-1])
         return replace(
             self,
