@@ -4,9 +4,9 @@ Knows: the keywords of OpenAI's structured outputs and the common ones beside th
 requests, scenarios. Not looked at: `not`, `if`, `dependent*`, `patternProperties`, `contains`.
 
 The rules: choices are drawn from the seed, and what is optional is there, until the instance is
-DEEP levels or LARGE schemas big; from then on the branch that ends soonest is taken, what is
-optional is left out, and what cannot end is null. Under `oneOf` there is nothing optional, for it
-could make a second branch true. MAX_SCHEMAS bounds the work.
+DEEP levels or LARGE schemas big; from then on the branch that ends soonest is taken and what is
+optional is left out. Under `oneOf` nothing optional is there, for it could make a second branch
+true. What no value can meet is {} from there on. MAX_SCHEMAS bounds the work.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from mockai.core.json_schema import (
     types_of,
 )
 
-DEEP, MAX_DEPTH = 6, 100
+DEEP = 6
 LARGE, MAX_SCHEMAS = 300, 10_000
 MAX_ITEMS = 1_000
 TRIES = 20  # to find an item that is not there yet
@@ -64,9 +64,6 @@ class _Maker:
         self.rng = rng
 
     def make(self, schema: Any, depth: int) -> Any:
-        deep = self._is_deep(depth)
-        if deep and self._heights.of(schema) == inf:
-            return None
         flat = self._flat(schema, depth)
         if "const" in flat:
             return flat["const"]
@@ -75,7 +72,7 @@ class _Maker:
         names = [name for name in _MAKERS if name in types_of(flat)]
         if not names:
             return {}
-        name = names[0] if deep else self.rng.choice(names)
+        name = names[0] if self._is_deep(depth) else self.rng.choice(names)
         return _MAKERS[name](self, flat, depth)
 
     def array(self, schema: Schema, depth: int) -> list[Any]:
@@ -113,15 +110,20 @@ class _Maker:
         count = size_of(schema, "minProperties", 0, most=MAX_ITEMS)
         if may and not properties and schema_of(other) and self._heights.of(other) < inf:
             count = max(count, self.rng.randint(1, 2))
-        if other is not False:
-            words = filler(max(0, count - len(wanted)), self.rng.getrandbits(32)).split()
-            wanted |= {word: other for word in words if word not in wanted}
+        if self._heights.of(other) < inf:
+            wanted |= dict.fromkeys(self._new_names(count - len(wanted), wanted), other)
         return {name: self.make(value, depth + 1) for name, value in wanted.items()}
+
+    def _new_names(self, count: int, taken: Mapping[str, Any]) -> list[str]:
+        """`count` words, none of them twice: four times as many are drawn."""
+        words = dict.fromkeys(filler(4 * max(0, count), self.rng.getrandbits(32)).split())
+        return [word for word in words if word not in taken][: max(0, count)]
 
     def _flat(self, schema: Any, depth: int) -> Schema:
         """The schema with its reference, its parts and a branch of each choice put into it."""
         self._schemas += 1
-        if self._schemas > MAX_SCHEMAS or depth > MAX_DEPTH:
+        endless = self._is_deep(depth) and self._heights.of(schema) == inf
+        if endless or self._schemas > MAX_SCHEMAS:
             return {}
         schema = schema_of(schema)
         parts = list(list_of(schema, "allOf"))
@@ -135,9 +137,14 @@ class _Maker:
     def _branch(self, branches: list[Any], depth: int) -> Any:
         heights = [self._heights.of(branch) for branch in branches]
         lowest = min(heights)
-        most = lowest if self._is_deep(depth) else max(lowest, MAX_DEPTH)
-        fair = [branch for branch, height in zip(branches, heights, strict=True) if height <= most]
-        return self.rng.choice(fair)
+        deep = self._is_deep(depth)
+        return self.rng.choice(
+            [
+                branch
+                for branch, height in zip(branches, heights, strict=True)
+                if height == lowest or (height < inf and not deep)
+            ]
+        )
 
     def _is_deep(self, depth: int) -> bool:
         return depth > DEEP or self._schemas > LARGE

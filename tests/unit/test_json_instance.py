@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from ipaddress import ip_address
 from typing import Any
@@ -12,9 +13,9 @@ from uuid import UUID
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
+from jsonschema import Draft4Validator, Draft202012Validator
 
-from mockai.core.json_instance import instance_of
+from mockai.core.json_instance import DEEP, instance_of
 
 SEEDS = range(30)
 quick = settings(max_examples=200, deadline=None)
@@ -232,6 +233,14 @@ HARD = {
     "a narrow window": {"type": "number", "exclusiveMinimum": 0.1, "exclusiveMaximum": 0.1001},
     "cents": {"type": "number", "multipleOf": 0.01, "minimum": 0.05, "maximum": 0.07},
     "below zero": {"type": "integer", "exclusiveMaximum": -5},
+    "closed by one part": {
+        "allOf": [
+            {"type": "object", "additionalProperties": False},
+            {"additionalProperties": {"type": "integer"}},
+        ]
+    },
+    "integers are numbers": {"allOf": [{"type": "number"}, {"type": "integer"}]},
+    "numbers that are integers": {"allOf": [{"type": "integer"}, {"type": "number"}]},
     "no type": {"required": ["x"]},
 }
 
@@ -271,12 +280,59 @@ LATE_EXIT = {
     },
 }
 
+OR_NULL = {
+    "type": ["object", "null"],
+    "properties": {"a": {"$ref": "#"}, "b": {"$ref": "#"}},
+    "required": ["a", "b"],
+}
+OPTIONAL = {"type": "object", "properties": {f"p{i}": {"$ref": "#"} for i in range(20)}}
+RECURSIVE = {
+    "list": LINKED_LIST,
+    "wide": WIDE,
+    "optional": OPTIONAL,
+    "late": LATE_EXIT,
+    "or null": OR_NULL,
+}
 
-@pytest.mark.parametrize("schema", [LINKED_LIST, WIDE, LATE_EXIT], ids=["list", "wide", "late"])
+
+@pytest.mark.parametrize("schema", RECURSIVE.values(), ids=RECURSIVE)
 def test_a_recursion_ends_where_it_may(schema: dict[str, Any]) -> None:
     """Deep down the branch that ends soonest is taken, so the whole stays small and valid."""
     assert [faults(schema, seed) for seed in SEEDS] == [[]] * len(SEEDS)
     assert max(len(json.dumps(instance_of(schema, seed))) for seed in SEEDS) < 20_000
+
+
+@pytest.mark.parametrize("order", [list, reversed], ids=["down", "up"])
+def test_references_lead_on_to_references(order: Callable[[Any], Iterable[Any]]) -> None:
+    """A chain of references is followed to its end, in whatever order it is written down."""
+    chain = {f"l{i}": {"$ref": f"#/$defs/l{i + 1}"} for i in range(5)} | {"l5": {"type": "null"}}
+    schema: dict[str, Any] = {"$ref": "#/$defs/l0"}
+    for _ in range(DEEP + 1):
+        schema = {"type": "array", "items": schema, "minItems": 1}
+    made = instance_of({**schema, "$defs": dict(order(list(chain.items())))}, 1)
+    assert json.dumps(made).strip("[]").endswith("null")
+
+
+def test_an_excluded_bound_is_never_met() -> None:
+    """Neither end of an open interval comes up, however often one asks."""
+    schema = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
+    assert all(0 < instance_of(schema, seed) < 1 for seed in range(5000))
+
+
+def test_what_no_value_can_meet_is_left_empty() -> None:
+    """An endless recursion is cut a few levels down, and the rest of the object is there."""
+    schema = {
+        "type": "object",
+        "properties": {"a": {"$ref": "#/$defs/a"}, "b": {"const": 1}, "c": {"$ref": "#/$defs/c"}},
+        "required": ["a", "b", "c"],
+        "$defs": {
+            "a": {"$ref": "#/$defs/a"},
+            "c": {"type": "array", "items": {"$ref": "#/$defs/c"}, "minItems": 1},
+        },
+    }
+    made = instance_of(schema, 1)
+    assert (made["a"], made["b"]) == ({}, 1)
+    assert re.fullmatch(r"\[+{}(, {})*\]+", json.dumps(made["c"]).replace("], [", ", "))
 
 
 def test_the_seed_decides_how_long_a_list_is() -> None:
@@ -306,6 +362,31 @@ def test_a_format_is_kept(name: str) -> None:
     texts = [instance_of({"type": "string", "format": name}, seed) for seed in SEEDS]
     assert all(FORMATS[name](text) for text in texts)
     assert len(set(texts)) > 5
+
+
+OLDER = {
+    "excluded": {
+        "type": "integer",
+        "minimum": 3,
+        "exclusiveMinimum": True,
+        "maximum": 5,
+        "exclusiveMaximum": True,
+    },
+    "tuple": {
+        "type": "array",
+        "items": [{"type": "null"}],
+        "additionalItems": False,
+        "minItems": 1,
+    },
+    "definitions": {"$ref": "#/definitions/cat", "definitions": {"cat": CAT}},
+}
+
+
+@pytest.mark.parametrize("name", OLDER)
+def test_older_drafts_are_understood(name: str) -> None:
+    """OpenAPI 3.0 and draft 4 write some keywords differently, and are still written."""
+    made = [instance_of(OLDER[name], seed) for seed in SEEDS]
+    assert all(Draft4Validator(OLDER[name]).is_valid(value) for value in made)
 
 
 def test_seeds_differ() -> None:
