@@ -81,7 +81,7 @@ class _Compiler:
         self._due_s = [0.0]
         self._tokens = [0]
         self._holds: list[tuple[HoldArguments, int, float]] = []
-        self._faults: list[tuple[Fault, int]] = []
+        self._faults: list[tuple[Fault, int, float]] = []
         self._reason: str | None = None
         self._figures: dict[str, int] = {}
         self._tools = 0
@@ -131,7 +131,7 @@ class _Compiler:
         self._holds.append((place, len(self._due_s), self._clock_s))
 
     def fault(self, fault: Fault) -> None:
-        self._faults.append((fault, len(self._due_s)))
+        self._faults.append((fault, len(self._due_s), self._clock_s - self._due_s[-1]))
 
     def finish(self, reason: str) -> None:
         self._reason = reason
@@ -179,7 +179,12 @@ class _Compiler:
         return HoldPoint(name, frame, token, self._ns(at_s), timeout_ns)
 
     def _placed_faults(self) -> list[PlacedFault]:
-        return [PlacedFault(fault, self._fault_frame(fault, at)) for fault, at in self._faults]
+        return [self._placed(*asked) for asked in self._faults]
+
+    def _placed(self, fault: Fault, frame: int, wait_s: float) -> PlacedFault:
+        placed = self._fault_frame(fault, frame)
+        # A pause before it counts where it stands in the list, not where it names its place.
+        return PlacedFault(fault, placed, self._ns(wait_s) if placed == frame else 0)
 
     def _fault_frame(self, fault: Fault, frame: int) -> int:
         if isinstance(fault, Silence) and fault.headers:

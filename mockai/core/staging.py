@@ -162,9 +162,9 @@ def staged(reply: Reply, *, ordinal: int, draw: Random) -> Staged:
 def _with(stage: Staged, placed: PlacedFault) -> Staged:
     match placed.fault:
         case Error() as error:
-            return _with_error(stage, error, placed.frame)
+            return _with_error(stage, error, placed)
         case Cut(how=how):
-            return replace(stage, reply=stage.reply.ended_before(placed.frame), ending=how)
+            return replace(stage, reply=_ended(stage.reply, placed), ending=how)
         case Silence():
             return replace(stage, reply=_silent(stage.reply, placed.frame))
         case Mangle() as mangle:
@@ -172,10 +172,14 @@ def _with(stage: Staged, placed: PlacedFault) -> Staged:
     return stage
 
 
-def _with_error(stage: Staged, error: Error, frame: int) -> Staged:
-    reply = stage.reply
+def _ended(reply: Reply, placed: PlacedFault) -> Reply:
+    return reply.ended_before(max(1, placed.frame), placed.wait_ns)
+
+
+def _with_error(stage: Staged, error: Error, placed: PlacedFault) -> Staged:
+    frame, reply = placed.frame, stage.reply
     at_start = frame <= 1 or reply.tokens[frame - 1] == 0
-    shortened = reply.ended_before(max(1, frame))
+    shortened = _ended(reply, placed)
     if not at_start:
         return replace(stage, reply=shortened, error=error, ending="end")
     return replace(stage, reply=shortened, error=error, ending="error")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
 
 from mockai.core.errors import ScenarioError
+from mockai.core.staging import staged
 from tests.support.facts import reply_of
 
 MS = 1_000_000
@@ -84,6 +86,23 @@ def test_a_reply_that_takes_years_is_refused(fields: dict[str, Any]) -> None:
     """A slip of the pen is the writer's error, not an overflow of ours."""
     with pytest.raises(ScenarioError, match="story: the reply would take more than a year"):
         reply_of(2, **fields)
+
+
+@pytest.mark.parametrize("fault", [{"cut": "fin"}, {"error": {"status": 500}}])
+@pytest.mark.parametrize(
+    "before,due",
+    [
+        ((2, {"pause": "1s"}), [0, 200, 220, 1220]),
+        (({"pause": "1s"},), [0, 1000]),
+        ((2,), [0, 200, 220, 220]),
+    ],
+)
+def test_a_pause_before_a_fault_comes_first(
+    fault: dict[str, Any], before: tuple[Any, ...], due: list[int]
+) -> None:
+    """A slow error, a cut after a silence: the end is due when the pause is over."""
+    reply = reply_of(*before, fault, 3, pace=FIFTY)
+    assert ms(of=staged(reply, ordinal=1, draw=Random(1)).reply.due_ns) == due
 
 
 # ── text ─────────────────────────────────────────────────────────────────────────────────────
