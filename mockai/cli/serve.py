@@ -62,7 +62,7 @@ async def _serve(asked: argparse.Namespace) -> None:
     import signal
 
     from mockai.cli.serving import server_options
-    from mockai.core.loading_tmp import read_scenarios
+    from mockai.core.loading import read_scenarios
     from mockai.core.policy import preset
     from mockai.core.prices import read_prices, shipped_prices
     from mockai.http.server import serve

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from mockai.core.checks import CheckEntry, check_of
 from mockai.core.checks.base import Check
@@ -61,6 +61,10 @@ class Scenario(Model):
     >>> Scenario.model_validate({"name": "hi", "reply": [{"text": "Hello!"}]}).pace.ttft
     0.0
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["reply"]}, {"required": ["turns"]}]}
+    )
 
     name: Name
     description: str | None = None

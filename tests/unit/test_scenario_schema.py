@@ -33,6 +33,7 @@ GOOD = [
     scenario(reply=[{"pause": "2s"}, {"pause": 0.5}, {"finish": "stop"}]),
     scenario(reply=[{"reasoning": 5}, {"reasoning": {"text": "hm"}}, {"refusal": "no"}]),
     scenario(reply=[{"json": None}, {"json": {"a": [1]}}, {"pace": {"tokens_per_second": 5}}]),
+    scenario(reply=[{"tool_call": {"name": "x"}}, {"tool_call": {"name": "y", "arguments": "{"}}]),
     scenario(reply=[{"tool_call": [{"name": "x"}, {"name": "y"}]}]),
     scenario(reply=[{"error": "server_error"}, {"error": {"status": 500, "retry_after": "1s"}}]),
     scenario(reply=[{"cut": "reset"}, {"cut": {"at_token": 3, "nth": [1, 2]}}, {"silence": {}}]),
@@ -64,6 +65,16 @@ BAD = [
     scenario(reply=[{"pause": "soon"}]),
     scenario(reply=[{"pause": -1}]),
     scenario(reply=[{"cut": "rest"}]),
+    scenario(reply=[{"error": "server_eror"}]),
+    scenario(reply=[{"error": {"code": "server_eror"}}]),
+    scenario(reply=[{"mangle": "crfl"}]),
+    scenario(reply=[{"mangle": {"how": "crfl"}}]),
+    scenario(reply=[{"tool_call": []}]),
+    scenario(reply=[{"tool_call": {"nmae": "x"}}]),
+    scenario(reply=[{"reasoning": 0}]),
+    scenario(reply=[{"keepalive": 5}]),
+    scenario(turns=[[{"text": "hi"}]]),
+    {"name": "a"},
     scenario(pace={"jitter": "much"}),
     scenario(pace={"jitter": 3}),
     scenario(match={"json_": {}}),
@@ -73,13 +84,7 @@ BAD = [
 ]
 
 
-ONE_CALL = pytest.param(
-    scenario(reply=[{"tool_call": {"name": "x"}}]),
-    marks=pytest.mark.xfail(reason="the step's schema knows its list form only", strict=True),
-)
-
-
-@pytest.mark.parametrize("data", [*GOOD, ONE_CALL], ids=str)
+@pytest.mark.parametrize("data", GOOD, ids=str)
 def test_what_the_loader_takes_the_schema_takes(data: Any) -> None:
     """Short forms and durations as text are no errors in an editor."""
     assert validate_scenarios(data, source="data")

@@ -6,10 +6,11 @@ plays of the scenario, a seeded `probability`; without, always).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from random import Random
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
 from mockai.core.mangling import MANGLES
 from mockai.core.model import Model
@@ -35,10 +36,27 @@ class Fault(Model):
         return drawn and (plays is None or ordinal in plays)
 
 
+def _known(allowed: Collection[str], otherwise: str = "") -> AfterValidator:
+    def check(word: str) -> str:
+        if word not in allowed:
+            raise ValueError(f"allowed are {', '.join(allowed)}{otherwise}")
+        return word
+
+    return AfterValidator(check)
+
+
+Code = Annotated[
+    str,
+    _known(ERRORS, "; or no code and a status"),
+    Field(json_schema_extra={"enum": [*ERRORS]}),
+]
+"""One of the API's own errors, by its code."""
+
+
 class Error(Fault):
     """An error: before the first byte its status and body, later an event in the stream."""
 
-    code: str | None = Field(default=None, description="one of the API's own errors, by its code")
+    code: Code | None = Field(default=None, description="one of the API's own errors, by its code")
     status: int | None = Field(default=None, ge=400, le=599)
     message: str | None = None
     type: str | None = None
@@ -46,19 +64,12 @@ class Error(Fault):
     headers: dict[str, str] = Field(default_factory=dict)
     retry_after: Duration | None = None
 
-    @field_validator("code")
-    @classmethod
-    def _known(cls, code: str | None) -> str | None:
-        if code is not None and code not in ERRORS:
-            raise ValueError(f"allowed are {', '.join(ERRORS)}; or no code and a status")
-        return code
-
 
 class ErrorStep(Step):
     """Answer with an error; `error: rate_limit_exceeded` is short for `{code: ...}`."""
 
     kind: ClassVar[str] = "error"
-    error: Annotated[Error, shorthand("code", Error | str)]
+    error: Annotated[Error, shorthand("code", Error | Code)]
 
     def build(self, to: Builder) -> None:
         """Let it happen."""
@@ -102,24 +113,20 @@ class SilenceStep(Step):
         to.fault(self.silence)
 
 
+Mangling = Annotated[str, _known(MANGLES), Field(json_schema_extra={"enum": [*MANGLES]})]
+
+
 class Mangle(Fault):
     """The bytes of one event (or of all) are not what they should be."""
 
-    how: str
-
-    @field_validator("how")
-    @classmethod
-    def _known(cls, how: str) -> str:
-        if how not in MANGLES:
-            raise ValueError(f"allowed are {', '.join(MANGLES)}")
-        return how
+    how: Mangling
 
 
 class MangleStep(Step):
     """Mangle an event: `mangle: {how: malformed_json, at_token: 5}`."""
 
     kind: ClassVar[str] = "mangle"
-    mangle: Annotated[Mangle, shorthand("how", Mangle | str)]
+    mangle: Annotated[Mangle, shorthand("how", Mangle | Mangling)]
 
     def build(self, to: Builder) -> None:
         """Let it happen."""

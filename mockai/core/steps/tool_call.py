@@ -28,11 +28,14 @@ def _listed(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
 
+_Calls = Annotated[tuple[ToolCall, ...], Field(min_length=1)]
+
+
 class ToolCallStep(Step):
     """Call a tool, or several: `tool_call: {name: weather, arguments: {city: Paris}}`."""
 
     kind: ClassVar[str] = "tool_call"
-    tool_call: Annotated[tuple[ToolCall, ...], BeforeValidator(_listed), Field(min_length=1)]
+    tool_call: Annotated[_Calls, BeforeValidator(_listed, json_schema_input_type=ToolCall | _Calls)]
 
     def build(self, to: Builder) -> None:
         """Call each, one after the other."""
