@@ -172,7 +172,8 @@ class _Compiler:
         elif asked.at is not None:
             frame = {"headers": 0, "first_token": 1, "done": len(self._due_s) - 1}[asked.at]
             at_s = self._due_s[frame - 1] if frame else 0.0
-        return self._point(asked.name or f"hold-{place}", frame, at_s, round(asked.timeout * NS))
+        timeout_ns = round(min(asked.timeout, LONGEST_S) * NS)
+        return self._point(asked.name or f"hold-{place}", frame, at_s, timeout_ns)
 
     def _point(self, name: str, frame: int, at_s: float, timeout_ns: int) -> HoldPoint:
         token = self._tokens[frame - 1] if frame else 0

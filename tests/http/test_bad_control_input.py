@@ -108,6 +108,11 @@ def test_a_scenario_that_is_not_valid_is_refused(used: Control, name: str) -> No
     assert refused(used, "PUT", "scenarios/x", BAD_SCENARIOS[name]) == 400
 
 
+def test_a_hold_may_last_as_long_as_a_float_can_say(control: Control) -> None:
+    """Nobody waits for its end, so a huge time-out is no mistake."""
+    control.script(hold={"at": "headers", "timeout": 1e300})
+
+
 def test_of_several_scenarios_all_are_validated_before_any_is_kept(used: Control) -> None:
     """One bad one among good ones: none of them is there afterwards."""
     good, bad = {"name": "good", **STORY}, {"name": "bad", "reply": [{"faker": -3}]}
