@@ -36,7 +36,7 @@ def recorder_of(*steps: Any, stream: bool = True, frames: int = 0) -> Recorder:
         reply = reply_of(*steps, pace=FIFTY)
         plan = Plan(reply, Numbered(), stream, prompt_tokens=21, completion_id="chatcmpl-1")
         recorder.play(plan, Playback(reply, RECEIVED_NS, by_frame=stream))
-    recorder.progress.frames = frames
+    recorder.progress.frames, recorder.progress.bytes = frames, 3 * frames
     return recorder
 
 
