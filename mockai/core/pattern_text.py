@@ -30,7 +30,7 @@ def text_matching(pattern: str, rng: Random, *, reach: int = 3) -> str | None:
     A repeat (`?`, `*`, `+`, `{2,8}`) is played up to `reach` times more than it must be.
 
     >>> text_matching("^[A-C]{2}-7$", Random(1))
-    'AC-7'
+    'CA-7'
     """
     try:
         # The parser has no public name, and reading patterns anew would be longer than this file.
