@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from mockai.cli.logs import add_log_options
-from mockai.cli.options import add_option, add_switch, policy, port, speed
+from mockai.cli.options import add_option, add_switch, choice, policy, port, speed
 from mockai.cli.serving import add_door_options, add_limit_options, add_record_options
 
 
@@ -30,6 +30,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_option(parser, "--seed", kind=int, help="seed of every scenario, in place of its own")
     add_option(
         parser, "--policy", kind=policy, default="stop-now", help="how a cancel is billed, a preset"
+    )
+    add_option(
+        parser,
+        "--half-close",
+        kind=choice(("cancel", "continue")),
+        default="cancel",
+        help="what a FIN means while an answer is under way: cancel or continue",
     )
     add_option(
         parser, "--prices", kind=Path, help="own prices, TOML or YAML, in US dollars per 1M tokens"
@@ -83,6 +90,7 @@ async def _serve(asked: argparse.Namespace) -> None:
         speed=asked.speed,
         seed=asked.seed,
         policy=preset(asked.policy),
+        half_close=asked.half_close,
         prices=shipped_prices().with_own(read_prices(asked.prices))
         if asked.prices
         else shipped_prices(),

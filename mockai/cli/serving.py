@@ -88,6 +88,20 @@ def add_limit_options(parser: argparse.ArgumentParser) -> None:
     )
     add_option(
         parser,
+        "--peer-timeout",
+        kind=seconds,
+        default=60.0,
+        help="seconds until a machine that has vanished is given up while nothing is written",
+    )
+    add_option(
+        parser,
+        "--write-timeout",
+        kind=seconds,
+        help="the same while something is; it also ends a client that reads nothing for so long "
+        "(default: the system's, about 15 minutes)",
+    )
+    add_option(
+        parser,
         "--grace",
         kind=seconds,
         default=1.0,
@@ -112,6 +126,8 @@ def server_options(asked: argparse.Namespace) -> dict[str, Any]:
             connections=asked.max_connections,
             sessions=asked.max_sessions,
             idle_s=asked.idle_timeout,
+            peer_s=asked.peer_timeout,
+            write_s=asked.write_timeout,
         ),
         "grace_s": asked.grace,
     }

@@ -24,6 +24,7 @@ from mockai.core.exchange import (
     Timing,
     Tokens,
 )
+from mockai.core.timeline import Event
 from mockai.core.units import show_seconds
 
 if TYPE_CHECKING:
@@ -93,10 +94,13 @@ class Exchange:
     delivery: Delivery = field(default_factory=Delivery)
     timing: Timing = field(default_factory=Timing)
     connection: Connection = field(default_factory=Connection)
+    half_closed_s: float | None = None
     retry_of: str | None = None
     bill: Bill | None = None
     timeline: str = ""
     """The events as one line for people, in seconds since receipt."""
+    events: tuple[Event, ...] = ()
+    """The same one by one, when the exchange was asked for by its id."""
     json: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @classmethod
@@ -183,6 +187,7 @@ _PARTS: dict[str, type[DataclassInstance]] = {
     "connection": Connection,
     "delivery": Delivery,
     "disconnect": Disconnect,
+    "events": Event,
     "held": Held,
     "holds": Hold,
     "marks": MarkSeen,

@@ -90,7 +90,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Tokens: `written` were taken by the kernel; `exact` says whether that equals delivery."""
+    """Tokens: `written` were taken by the kernel; `exact` says that the peer's has them too."""
 
     prompt: int = 0
     planned: int = 0
@@ -101,12 +101,18 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Bytes on the way to the client; `None` where this platform or release cannot tell."""
+    """Bytes on the way to the client: evidence, on which no verdict and no bill rests.
+
+    This system's kernel took `written_bytes`; the peer's had confirmed `acked_bytes` when the
+    client left or the answer ended, and `unsent_bytes` were on the way. `None` says in `note` why.
+    `stalled_s` is how long written bytes were refused because the client did not read.
+    """
 
     written_bytes: int = 0
     acked_bytes: int | None = None
     unsent_bytes: int | None = None
-    stalled_s: float | None = None
+    stalled_s: float = 0.0
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +222,8 @@ class Exchange:
     delivery: Delivery = Delivery()
     timing: Timing = Timing()
     connection: Connection = Connection()
+    half_closed_s: float | None = None
+    """When the client sent a FIN and was served on (`half_close: continue`)."""
     retry_of: str | None = None
     bill: Bill | None = None
     schedule: Schedule | None = None

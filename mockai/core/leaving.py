@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable
+from typing import Literal
 
 from mockai.core.exchange import How
+
+HalfClose = Literal["cancel", "continue"]
+"""What a FIN means while an answer is under way: a half-close cannot be told from a close."""
 
 _HOW: dict[int, How] = {
     errno.ECONNRESET: "reset",

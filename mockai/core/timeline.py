@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from mockai.core.exchange import Exchange
 
@@ -28,6 +29,11 @@ def draw(exchange: Exchange) -> str:
     return " · ".join(f"{event.at_s:.2f} {event.text}" for event in events(exchange))
 
 
+def events_json(exchange: Exchange) -> list[dict[str, Any]]:
+    """Return the events as the control API shows them (times rounded to microseconds)."""
+    return [{**asdict(event), "at_s": round(event.at_s, 6)} for event in events(exchange)]
+
+
 def _events(exchange: Exchange) -> Iterator[Event]:
     timing = exchange.timing
     if timing.headers_s is None:
@@ -43,6 +49,8 @@ def _events(exchange: Exchange) -> Iterator[Event]:
             yield Event(hold.at_s + hold.for_s, "released", word, hold.token)
     for mark in exchange.marks:
         yield Event(mark.at_s, "mark", f"mark '{mark.name}'", mark.token)
+    if exchange.half_closed_s is not None:
+        yield Event(exchange.half_closed_s, "half_closed", "client half-closed")
     yield from _last(exchange)
 
 

@@ -17,6 +17,7 @@ from mockai.core.checks.evaluate import evaluate
 from mockai.core.errors import FullError, NotFoundError
 from mockai.core.exchange import Connection, Exchange, RequestFacts, utc_text
 from mockai.core.journal import Journal
+from mockai.core.leaving import HalfClose
 from mockai.core.ledger import Ledger
 from mockai.core.policy import STOP_NOW, Policy
 from mockai.core.prices import NO_PRICES, Prices
@@ -38,7 +39,7 @@ MOST_ENDED = 1_000
 class Settings:
     """What a session is made with; `speed` scales what is on a plan, never gates or checks.
 
-    `policy` bills where a scenario names none.
+    `policy` bills where a scenario names none. `half_close` says what a FIN means.
     """
 
     speed: float = 1.0
@@ -46,6 +47,7 @@ class Settings:
     strict_match: bool = False
     policy: Policy = STOP_NOW
     prices: Prices = NO_PRICES
+    half_close: HalfClose = "cancel"
 
 
 class Session:

@@ -1,7 +1,8 @@
 """The way out to one client: a seam of five methods, and a fake for tests.
 
 A sink counts in `progress` what the kernel took, and freezes it at the first sign of leaving. It
-reports to its listener when a blocked rest has gone out, and once when the client has left.
+reports to its listener when a blocked rest has gone out, and once when the client has left. How
+far the client's kernel had confirmed all this is read once, at that sign or at the end.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ class Listener(Protocol):
 
     def gone(self, how: How, errno: int | None) -> None:
         """The client has left."""
+
+    def half_closed(self) -> None:
+        """The client has sent a FIN, and is served on as if it still read."""
 
 
 class Sink(Protocol):
@@ -134,6 +138,8 @@ class MemorySink:
             self._listener.gone(how, errno)
 
     def _take(self) -> bool:
+        waiting = sum(len(frame) for frame in self._waiting if frame is not None)
+        self.progress.waiting = waiting if self._stalled else 0
         if self._stalled:
             return False
         taken = [frame for frame in self._waiting if frame is not None]

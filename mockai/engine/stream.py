@@ -131,6 +131,7 @@ class Stream:
         if self._over() or playback is None:
             return
         now_ns = self._pacer.now_ns()
+        self.recorder.unblocked(now_ns)
         self._wrote(taken=True, now_ns=now_ns)
         if self._over():
             return
@@ -143,6 +144,12 @@ class Stream:
         """End because the client has left: a cancel, if anything was still to come."""
         if self.exchange is None:
             self._end(self.recorder.cancel(self._pacer.now_ns(), how, errno))
+
+    def half_closed(self) -> None:
+        """Note that the client will send no more, but may read on."""
+        if self.exchange is None and self.recorder.half_closed_ns is None:
+            self.recorder.half_closed_ns = self._pacer.now_ns()
+            self._watcher.changed(self.recorder)
 
     # ── from the pacer ───────────────────────────────────────────────────────────────────────
 
@@ -159,6 +166,7 @@ class Stream:
         elif end == self._last:
             self._send_whole(plan, now_ns)
         if self._blocked or self._over():
+            self._note_stall(now_ns)
             return None
         hold = playback.move(end, now_ns)
         if hold is None:
@@ -240,6 +248,11 @@ class Stream:
             self._fail("scripted", None)
         elif self.recorder.complete:
             self._end(self.recorder.complete_now(now_ns))
+
+    def _note_stall(self, now_ns: int) -> None:
+        """Note since when the client does not read, if that is why nothing can be written."""
+        if self.exchange is None and self.recorder.progress.waiting:
+            self.recorder.blocked(now_ns)
 
     def _next_ns(self) -> int | None:
         playback = self._playback

@@ -16,10 +16,11 @@ from pydantic import Field
 from mockai.core.checks import CheckEntry, check_of
 from mockai.core.errors import ConflictError, FullError, MockaiError, NotFoundError, ScenarioError
 from mockai.core.exchange import Exchange, Outcome
+from mockai.core.leaving import HalfClose
 from mockai.core.loading import parse_scenarios, validate_model
 from mockai.core.model import Model, Name
 from mockai.core.policy import PolicyChoice
-from mockai.core.timeline import draw
+from mockai.core.timeline import draw, events_json
 from mockai.core.units import Duration, parse_duration
 from mockai.engine.sessions import Session, Settings
 from mockai.http.state import STATE, State
@@ -118,6 +119,7 @@ class SessionSettings(Model):
     seed: int | None = None
     strict_match: bool | None = None
     policy: PolicyChoice | None = None
+    half_close: HalfClose | None = None
 
 
 async def health(request: web.Request) -> web.Response:
@@ -243,7 +245,7 @@ async def get_exchange(request: web.Request) -> web.Response:
     session, wanted = _session(request), request.match_info["id"]
     for item in session.exchanges():
         if item.id == wanted:
-            return web.json_response(_exchange(item))
+            return web.json_response({**_exchange(item), "events": events_json(item)})
     raise NotFoundError(f"session '{session.id}' has no exchange '{wanted}'")
 
 
@@ -378,6 +380,7 @@ async def _settings(request: web.Request) -> Settings:
         strict_match=options.strict_match if asked.strict_match is None else asked.strict_match,
         policy=asked.policy or options.policy,
         prices=options.prices,
+        half_close=asked.half_close or options.half_close,
     )
 
 

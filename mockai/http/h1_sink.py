@@ -2,7 +2,8 @@
 
 What the kernel refuses waits here (at most one write, 16 KB and a frame) until the descriptor is
 writable. After the first sign of leaving nothing more is written or counted: the record shows
-what had been sent by then.
+what had been sent by then. How much of it the peer's kernel had confirmed is read once, at that
+sign or after the last write.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from itertools import accumulate
 
-from mockai.core.leaving import how_left
+from mockai.core.leaving import HalfClose, how_left
 from mockai.core.plan import Frame
 from mockai.core.recorder import Progress
 from mockai.engine.sink import Cutting, Header, Listener
 from mockai.http.internals import Connection, cut_off, descriptor_of, http_date
+from mockai.http.tcp import queue_of
 
 _END_OF_CHUNKS = b"0\r\n\r\n"
 _HALF_A_CHUNK = b'40\r\ndata: {"id":"chatcmpl-'
+_NOT_TOLD = "this system does not tell acked_bytes and unsent_bytes (Linux does)"
 
 
 class H1Sink:
@@ -28,14 +31,26 @@ class H1Sink:
 
     `chunked` is false for HTTP/1.0, where only a length or the end of the connection ends a body:
     `keep_alive` says, once the head is set, whether the connection may carry another request.
+    `half_close` says what a FIN means: that the client leaves, or that it will send no more.
     """
 
-    def __init__(self, connection: Connection, *, chunked: bool, keep_alive: bool) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        chunked: bool,
+        keep_alive: bool,
+        half_close: HalfClose = "cancel",
+    ) -> None:
         self.progress = Progress()
         self._connection = connection
         self._chunked = chunked
         self.keep_alive = keep_alive
+        self._half_close = half_close
         self._fd = descriptor_of(connection)
+        self._socket = connection.socket if self._fd is not None else None
+        self._before = queue_of(self._socket)
+        self._is_last = False
         self._head = b""
         self._rest = memoryview(b"")
         self._rest_ends: list[int] = []
@@ -51,6 +66,9 @@ class H1Sink:
         self._listener = listener
         if self._connection.is_lost:
             self.lost(self._connection.lost_errno)
+        elif self._connection.is_half_closed and not self.is_served_on():
+            self.lost(None)
+            cut_off(self._connection)
 
     def start(self, status: int, headers: Sequence[Header]) -> None:
         """Set the head; it leaves with the next write."""
@@ -73,27 +91,37 @@ class H1Sink:
 
     def finish(self, frames: Sequence[Frame]) -> bool:
         """Send the last frames and the end of the body."""
+        self._is_last = True
         parts = [self._framed(frame) for frame in frames]
         if self._chunked:
             parts[-1:] = [parts[-1] + _END_OF_CHUNKS] if parts else [_END_OF_CHUNKS]
-        return self._send(parts)
+        taken = self._send(parts)
+        if taken:
+            self._look()
+        return taken
 
     def abort(self, how: Cutting = "fin") -> None:
         """Cut the connection."""
         if how == "in_chunk" and self._chunked:
-            self._give(_HALF_A_CHUNK)
-        self._stop()
+            self.progress.bytes += self._give(_HALF_A_CHUNK)
+        self._freeze()
         cut_off(self._connection, reset=how == "reset")
 
     # ── from the connection ──────────────────────────────────────────────────────────────────
 
-    def ended_by_peer(self) -> None:
-        """The peer has sent a FIN: it leaves."""
-        self._leave(None)
+    def is_served_on(self) -> bool:
+        """Say whether a FIN is only the end of what the peer sends; the listener is told of it."""
+        if self._half_close == "cancel" or self._listener is None or self._fd is None:
+            return False
+        self._listener.half_closed()
+        return True
 
     def lost(self, errno: int | None) -> None:
-        """The connection is gone."""
-        self._leave(errno)
+        """The peer leaves, or the connection is gone."""
+        self._freeze()
+        listener, self._listener = self._listener, None  # a FIN and the end after it are one
+        if listener is not None:
+            listener.gone(*how_left((self._errno, errno)))
 
     def release(self) -> None:
         """Let go of the connection: the request has been answered."""
@@ -158,6 +186,7 @@ class H1Sink:
         self._rest = memoryview(data)[taken:]
         self._rest_ends = [base + end for end in accumulate(map(len, parts))]
         self._count(taken)
+        self.progress.waiting = len(self._rest)
         # The transport owns the descriptor in the loop's eyes, so a copy of it is watched.
         self._watched_fd = os.dup(fd)
         asyncio.get_running_loop().add_writer(self._watched_fd, self._writable)
@@ -166,8 +195,11 @@ class H1Sink:
         taken = self._give(self._rest)
         self._rest = self._rest[taken:]
         self._count(taken)
+        self.progress.waiting = len(self._rest)
         if not self._rest and self._fd is not None:
             self._unwatch()
+            if self._is_last:
+                self._look()
             if self._listener is not None:
                 self._listener.drained()
 
@@ -183,18 +215,30 @@ class H1Sink:
     def _broken(self, errno: int | None) -> None:
         """A write failed: freeze, and let the transport find out how the client left."""
         self._errno = errno
-        self._stop()
+        self._freeze()
         cut_off(self._connection)
 
-    def _leave(self, errno: int | None) -> None:
+    def _freeze(self) -> None:
+        """Write and count nothing more; note how far it all was."""
+        if self._fd is not None or self.progress.bytes == 0:
+            self._look()
         self._stop()
-        listener, self._listener = self._listener, None  # a FIN and the end after it are one
-        if listener is not None:
-            listener.gone(*how_left((self._errno, errno)))
+
+    def _look(self) -> None:
+        """Note what the peer's kernel has of this answer; what was written before is not of it."""
+        progress, before, now = self.progress, self._before, queue_of(self._socket)
+        if progress.bytes == 0:
+            progress.acked = progress.unsent = 0
+        elif now is None or before is None:
+            progress.note = _NOT_TOLD
+        else:
+            progress.acked = max(0, now.acked - before.end)
+            progress.unsent = now.end - before.end - progress.acked
 
     def _stop(self) -> None:
         self._fd = None
         self._rest = memoryview(b"")
+        self.progress.waiting = 0
         self._unwatch()
 
     def _unwatch(self) -> None:

@@ -10,17 +10,19 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import select
 import socket
-import struct
 import sys
 from typing import Protocol
 
 from aiohttp import web
 from aiohttp.helpers import rfc822_formatted_time
+from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from mockai.core import openai_errors
 from mockai.http.crowd import Crowd, TurnedAway
+from mockai.http.tcp import Socket, reset_on_close, watch_for_end
 
 _log = logging.getLogger("mockai")
 _numbers = itertools.count(1)
@@ -29,17 +31,27 @@ _numbers = itertools.count(1)
 class Leaving(Protocol):
     """Who is told that the client of a connection leaves."""
 
-    def ended_by_peer(self) -> None:
-        """The peer has sent a FIN."""
+    def is_served_on(self) -> bool:
+        """Say whether a peer that has sent a FIN is served on."""
 
     def lost(self, errno: int | None) -> None:
-        """The connection is gone; `errno` of what ended it, if anything but a FIN did."""
+        """The connection is gone; `errno` of what ended it, `None` for a FIN."""
 
 
 class Connection(RequestHandler):
     """One client connection: counts its requests, and tells who is being served that it leaves."""
 
-    __slots__ = ("crowd", "id", "is_lost", "lost_errno", "nth_request", "served")
+    __slots__ = (
+        "_newest_body",
+        "_watch",
+        "crowd",
+        "id",
+        "is_half_closed",
+        "is_lost",
+        "lost_errno",
+        "nth_request",
+        "served",
+    )
 
     crowd: Crowd
 
@@ -50,11 +62,24 @@ class Connection(RequestHandler):
         self.served: Leaving | None = None
         self.is_lost = False
         self.lost_errno: int | None = None
+        self.is_half_closed = False
+        self._newest_body: StreamReader | None = None
+        self._watch: select.epoll | None = None
+        if isinstance(transport, asyncio.WriteTransport):
+            # What aiohttp answers must be with the kernel before we write past its transport.
+            transport.set_write_buffer_limits(high=0)
         super().connection_made(transport)
+
+    @property
+    def socket(self) -> Socket | None:
+        """The socket below, while there is one."""
+        return None if self.transport is None else self.transport.get_extra_info("socket")
 
     def data_received(self, data: bytes) -> None:
         """Tell who reads a body when it breaks off: aiohttp would let him wait for the rest."""
         super().data_received(data)
+        if self._messages:
+            self._newest_body = self._messages[-1][1]
         request = self._current_request
         if request is None or not self._messages or request.content.is_eof():
             return
@@ -62,17 +87,71 @@ class Connection(RequestHandler):
         if isinstance(broken, _ErrInfo):
             request.content.set_exception(web.RequestPayloadError(broken.message))
 
-    def eof_received(self) -> None:
-        """Pass on a FIN: with bytes still buffered, `connection_lost` could come much later."""
+    def eof_received(self) -> bool | None:  # type: ignore[override]  # asyncio's own type
+        """Pass on a FIN: with bytes still buffered, `connection_lost` could come much later.
+
+        True keeps the connection: for a client that is served on, and for a request that has
+        come whole, but has not been looked at yet.
+        """
+        if self._is_whole and self._is_served_on():
+            self.is_half_closed = True
+            self._watch_for_end()
+            return True
         self.is_lost = True
         if self.served is not None:
-            self.served.ended_by_peer()
+            self.served.lost(None)
         super().eof_received()
+        return None
+
+    def _is_served_on(self) -> bool:
+        if self.served is not None:
+            return self.served.is_served_on()
+        is_idle = self._waiter is not None and not self._waiter.done()
+        return not is_idle
+
+    @property
+    def _is_whole(self) -> bool:
+        """True when no body is cut short by the end of what the client sends."""
+        return self._newest_body is None or self._newest_body.is_eof()
+
+    def _watch_for_end(self) -> None:
+        """Be told when a client that has sent a FIN is gone altogether."""
+        sock = self.socket
+        self._watch = watch_for_end(sock.fileno()) if sock is not None else None
+        if self._watch is not None:
+            self._loop.add_reader(self._watch.fileno(), self._ended)
+
+    def _ended(self) -> None:
+        """Pass on the end of a client that had sent a FIN before."""
+        self._unwatch()
+        sock = self.transport.get_extra_info("socket") if self.transport is not None else None
+        error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if sock is not None else 0
+        self.is_lost, self.lost_errno = True, error or None
+        if self.served is not None:
+            self.served.lost(self.lost_errno)
+        cut_off(self)
+
+    def _unwatch(self) -> None:
+        if self._watch is not None:
+            self._loop.remove_reader(self._watch.fileno())
+            self._watch.close()
+            self._watch = None
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Close after the last answer to a client that will ask no more."""
+        finished = await super().finish_response(request, resp, start_time)
+        if self.is_half_closed and not self._messages:
+            self.close()
+        return finished
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Pass on the end, before aiohttp forgets the request."""
+        self._unwatch()
         self.is_lost = True
-        self.lost_errno = exc.errno if isinstance(exc, OSError) else None
+        if isinstance(exc, OSError):
+            self.lost_errno = exc.errno
         if self.served is not None:
             self.served.lost(self.lost_errno)
         self.crowd.leave()
@@ -130,7 +209,7 @@ def descriptor_of(connection: Connection) -> int | None:
     transport = connection.transport
     if transport is None or transport.is_closing():
         return None
-    sock: socket.socket | None = transport.get_extra_info("socket")
+    sock = connection.socket
     return sock.fileno() if sock is not None else None
 
 
@@ -139,9 +218,9 @@ def cut_off(connection: Connection, *, reset: bool = False) -> None:
     transport = connection.transport
     if transport is None:
         return
-    sock = transport.get_extra_info("socket")
+    sock = connection.socket
     if reset and sock is not None:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        reset_on_close(sock)
     transport.abort()
 
 

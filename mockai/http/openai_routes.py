@@ -93,7 +93,10 @@ class _Exchange:
         self.recorder.request_id = _request_id(self.recorder.id)
         self.cors = cors_of(request)
         self.sink = H1Sink(
-            connection, chunked=request.version >= (1, 1), keep_alive=request.keep_alive
+            connection,
+            chunked=request.version >= (1, 1),
+            keep_alive=request.keep_alive,
+            half_close=self.session.settings.half_close,
         )
         self.chosen: Chosen | None = None
         self.over = asyncio.Event()

@@ -21,10 +21,12 @@ from mockai.core.tokens import get_encoding
 from mockai.engine.observers import ExchangeLog, JournalFile, Observer
 from mockai.engine.pacer import LoopPacer
 from mockai.engine.sessions import Sessions, Settings
+from mockai.engine.sink import AHEAD
 from mockai.http.app import make_app
 from mockai.http.crowd import TOO_MANY, Crowd, Faults, descriptors, room_for
 from mockai.http.internals import listen
 from mockai.http.state import ServerOptions, State
+from mockai.http.tcp import bound_run_ahead, notice_silence
 
 BACKLOG = 4_096
 _SHUTDOWN_S = 1.0
@@ -60,6 +62,9 @@ class Server:
             keepalive_timeout=self.options.limits.idle_s,
         )
         await self._runner.setup()
+        limits = self.options.limits
+        bound_run_ahead(sock, AHEAD)
+        notice_silence(sock, peer_s=limits.peer_s, write_s=limits.write_s)
         self._listener = await listen(self._runner, sock, backlog=BACKLOG, crowd=self._state.crowd)
         self.url = _url(self.options.host, sock.getsockname()[1])
         return self
@@ -93,6 +98,7 @@ class Server:
             strict_match=options.strict_match,
             policy=options.policy,
             prices=options.prices,
+            half_close=options.half_close,
         )
         sessions = Sessions(
             pacer,

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from mockai.core.door import Door
 from mockai.core.keeping import Keeping
+from mockai.core.leaving import HalfClose
 from mockai.core.metrics import Metrics
 from mockai.core.policy import STOP_NOW, Policy
 from mockai.core.prices import Prices, shipped_prices
@@ -29,20 +30,25 @@ class Limits:
     """What a server takes on: bytes of a body, connections, sessions.
 
     `connections` is what the limit of descriptors allows, when left out. `idle_s` is how long a
-    request may take to arrive, and how long a connection may wait for its next one.
+    request may take to arrive, and how long a connection may wait for its next one. `peer_s` is
+    how long a machine that has vanished goes unnoticed while nothing is written, `write_s` while
+    something is (left out, the system decides; a client that does not read is ended too).
     """
 
     body: int = MAX_BODY
     connections: int | None = None
     sessions: int = MOST_SESSIONS
     idle_s: float = 75.0
+    peer_s: float = 60.0
+    write_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerOptions:
     """How a server is started. `port` 0 takes a free one; `speed` scales what is on a plan.
 
-    `policy` bills where neither the session nor the scenario names one.
+    `policy` bills where neither the session nor the scenario names one. `half_close` says what a
+    FIN means while an answer is under way, unless the session does.
     `is_open` lets other machines in without a token. `grace_s` is how long streams may go on
     when the server stops.
     """
@@ -54,6 +60,7 @@ class ServerOptions:
     seed: int | None = None
     strict_match: bool = False
     policy: Policy = STOP_NOW
+    half_close: HalfClose = "cancel"
     prices: Prices = field(default_factory=shipped_prices)
     admin_token: str | None = None
     is_open: bool = False
