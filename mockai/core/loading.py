@@ -64,7 +64,8 @@ def validate_model(model: type[ModelT], data: Any, *, source: str) -> ModelT:
 def read_scenarios(paths: Sequence[Path]) -> list[Scenario]:
     """Return the scenarios of files, and of the `*.yaml`, `*.yml` and `*.json` of folders, by name.
 
-    A `*.schema.json` in a folder is left out: it describes scenarios. Raises `ScenarioError`.
+    A `*.schema.json` in a folder is left out: it describes scenarios; a link in a folder must stay
+    in it. Raises `ScenarioError`.
     """
     load = _Load()
     for path in paths:
@@ -136,12 +137,19 @@ class _Load:
             if not files:
                 self._say(str(path), [Mistake("no scenario in it: no *.yaml, *.yml or *.json")])
             for file in files:
-                with file.open("rb") as opened:
-                    content = opened.read(MAX_BYTES + 1)
-                is_json = file.suffix.lower() == ".json"
-                self.text(content, str(file), "json" if is_json else None, None)
+                self._file(file, path)
         except OSError as error:
             self._say(str(path), [Mistake(f"cannot be read: {error.strerror}")])
+
+    def _file(self, file: Path, given: Path) -> None:
+        if given.is_dir() and not file.resolve().is_relative_to(given.resolve()):
+            text = f"a link that leads out of its folder (to {file.resolve()})"
+            self._say(str(file), [Mistake(text)])
+            return
+        with file.open("rb") as opened:
+            content = opened.read(MAX_BYTES + 1)
+        is_json = file.suffix.lower() == ".json"
+        self.text(content, str(file), "json" if is_json else None, None)
 
     def text(
         self, text: str | bytes, source: str, content_type: ContentType | None, name: str | None

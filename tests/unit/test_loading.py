@@ -670,6 +670,29 @@ def test_the_mistakes_of_all_files_are_told(tmp_path: Path) -> None:
     ]
 
 
+def test_a_link_may_not_lead_out_of_its_folder(tmp_path: Path) -> None:
+    """A folder that others may write must not make the server show files of its own."""
+    folder = tmp_path / "scenarios"
+    folder.mkdir()
+    outside = tmp_path / "outside.yaml"
+    outside.write_text("name: outside\nreply: [{text: secret}]\n")
+    (folder / "link.yaml").symlink_to(outside)
+    with pytest.raises(ScenarioError, match=r"link\.yaml: a link that leads out of its folder"):
+        read_scenarios([folder])
+    assert [found.name for found in read_scenarios([folder / "link.yaml"])] == ["outside"]
+
+
+def test_a_link_within_its_folder_is_read(tmp_path: Path) -> None:
+    """A mounted ConfigMap is made of such links; the folder itself may be one too."""
+    data = tmp_path / "scenarios" / "..data"
+    data.mkdir(parents=True)
+    (data / "a.yaml").write_text("name: a\nreply: [{text: hi}]\n")
+    (data.parent / "a.yaml").symlink_to(data / "a.yaml")
+    linked = tmp_path / "linked"
+    linked.symlink_to(data.parent)
+    assert [found.name for found in read_scenarios([linked])] == ["a"]
+
+
 def test_a_folder_without_scenarios_is_a_mistake(tmp_path: Path) -> None:
     """Who names a folder expects something in it."""
     with pytest.raises(ScenarioError, match=r": no scenario in it: no \*\.yaml, \*\.yml"):
