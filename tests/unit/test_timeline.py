@@ -56,6 +56,15 @@ BEGUN = ["0.00 head 200", "0.20 first token"]
             ],
         ),
         (
+            completed_exchange(2.0, holds=(hold_at(1.5, 400, for_s=0.5),)),
+            [
+                *BEGUN,
+                "1.50 held at 'hold-1' (400 tokens)",
+                "2.00 released",
+                "2.00 done (400 tokens)",
+            ],
+        ),
+        (
             completed_exchange(2.0, holds=(hold_at(0.42, for_s=1.0, timed_out=True),)),
             [
                 *BEGUN,
