@@ -1,0 +1,90 @@
+"""What the JSON form of an exchange says can be read back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mockai.core.exchange import Exchange, PaceError, RequestFacts, Timing
+from mockai.core.exchange_json import exchange_of, exchanges_of_json
+from tests.support.facts import (
+    ASKED,
+    cancelled_exchange,
+    completed_exchange,
+    hold_at,
+    mark_at,
+    open_exchange,
+)
+
+AT = "2026-11-23T05:00:00.250Z"
+CANCELLED = cancelled_exchange(
+    0.5,
+    marks=(mark_at(0.4),),
+    holds=(hold_at(0.3, for_s=0.2),),
+    request=replace(ASKED, headers={"user-agent": "x", "authorization": None}, body=b'{"n": 1}'),
+)
+EVERY = [CANCELLED, completed_exchange(), open_exchange(), open_exchange(error="no")]
+
+
+def through_json(exchange: Exchange) -> Exchange:
+    """Return what comes back from the file."""
+    return exchange_of(json.loads(json.dumps(exchange.to_json())))
+
+
+@pytest.mark.parametrize("exchange", EVERY, ids=lambda item: item.outcome)
+def test_what_is_written_is_read_back(exchange: Exchange) -> None:
+    """The form of what was read is the form that was written."""
+    assert through_json(exchange).to_json() == exchange.to_json()
+
+
+def test_the_instant_of_receipt_comes_from_the_wall_clock() -> None:
+    """So that exchanges stand in order, and as far apart as they were, to the millisecond."""
+    timing = Timing(received_at=AT, pace_error_ms=PaceError(0.1, 0.2, 0.3))
+    found = through_json(replace(CANCELLED, timing=timing))
+    assert found.received_ns == 1_795_410_000_250_000_000
+    assert found.timing == timing
+    assert through_json(open_exchange()).received_ns == 0
+
+
+def test_a_body_that_was_text_stays_text() -> None:
+    """What was no JSON is not turned into something else."""
+    found = through_json(open_exchange(request=RequestFacts(body=b"hello")))
+    assert found.request.to_json()["body"] == "hello"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"id": "ex_1"},
+        {"id": 1, "seq": 1},
+        {"id": "a", "seq": 1, "outcome": "lost"},
+        {"id": "a", "seq": 1, "tokens": {"written": "many"}},
+        {"id": "a", "seq": 1, "disconnect": {"how": "fin"}},
+        {"id": "a", "seq": 1, "request": "GET"},
+        {"id": "a", "seq": 1, "request": {"headers": 3}},
+    ],
+    ids=str,
+)
+def test_what_is_no_exchange_is_told(wrong: dict[str, Any]) -> None:
+    """A file that somebody has edited gives no half of an exchange."""
+    with pytest.raises(ValueError, match="no exchange: "):
+        exchange_of(wrong)
+
+
+def test_a_newer_server_may_say_more() -> None:
+    """Keys that are not known here are left out."""
+    data = {**CANCELLED.to_json(), "weather": "fine", "timeline": "0.00 head"}
+    assert exchange_of(data).to_json() == CANCELLED.to_json()
+
+
+def test_what_can_be_read_is_read_in_order_of_time() -> None:
+    """One bad entry costs only itself."""
+    early = {"id": "a", "seq": 9, "timing": {"received_at": AT.replace("250", "249")}}
+    late = {"id": "b", "seq": 1, "timing": {"received_at": AT}}
+    later = {"id": "c", "seq": 2, "timing": {"received_at": AT}}
+    found, unread = exchanges_of_json([later, {}, late, early])
+    assert ([item.id for item in found], unread) == (["a", "b", "c"], 1)
