@@ -20,7 +20,8 @@ from mockai.http.state import ServerOptions
 
 NAMES = [
     "ADMIN_TOKEN", "OPEN", "ALLOW_HOST", "CORS_ORIGIN", "JOURNAL", "REDACT", "NO_BODIES",
-    "MAX_BODY", "MAX_CONNECTIONS", "MAX_SESSIONS", "IDLE_TIMEOUT", "GRACE", "LOG_FORMAT", "LOG_LEVEL",
+    "MAX_BODY", "MAX_CONNECTIONS", "MAX_SESSIONS", "IDLE_TIMEOUT", "GRACE",
+    "LOG_FORMAT", "LOG_LEVEL",
 ]  # fmt: skip
 
 
