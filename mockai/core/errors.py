@@ -69,3 +69,7 @@ class OpenAIError(Exception):
                 "code": self.code,
             }
         }
+
+
+class ScriptedError(OpenAIError):
+    """An error answer that a scenario asks for: no fault of the client's."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mockai.core.errors import OpenAIError
+from mockai.core.errors import ScriptedError
 
 _MINUTE_S = 60.0
 _VISIT = "Visit https://platform.openai.com/account/rate-limits to learn more."
@@ -42,10 +42,10 @@ class RateLimiter:
             if limit is not None:
                 self._buckets[kind] = Bucket(limit, limit, now_s)
 
-    def take(self, tokens: int, *, model: str, now_s: float) -> OpenAIError | None:
+    def take(self, tokens: int, *, model: str, now_s: float) -> ScriptedError | None:
         """Take one request of so many tokens; return the 429 if a bucket has too little."""
         wanted = {"requests": 1, "tokens": tokens}
-        short: OpenAIError | None = None
+        short: ScriptedError | None = None
         for kind, bucket in self._buckets.items():
             bucket.refill(now_s)
             units = min(wanted[kind], bucket.limit)
@@ -67,10 +67,10 @@ class RateLimiter:
         return shown
 
     @staticmethod
-    def _refusal(kind: str, bucket: Bucket, units: float, model: str) -> OpenAIError:
+    def _refusal(kind: str, bucket: Bucket, units: float, model: str) -> ScriptedError:
         wait_s = bucket.wait_s(units)
         unit = {"requests": "requests per min (RPM)", "tokens": "tokens per min (TPM)"}[kind]
-        return OpenAIError(
+        return ScriptedError(
             429,
             f"Rate limit reached for {model} in organization org-mockai on {unit}: "
             f"Limit {bucket.limit}, Used {bucket.limit - int(bucket.left)}, "

@@ -85,10 +85,10 @@ class Stream:
         if at_ns is not None:
             self._pacer.schedule(self, at_ns)
 
-    def refuse(self, status: int, error: str) -> None:
+    def refuse(self, status: int, error: str, cause: Cause = "refused") -> None:
         """End because the request is answered with an error."""
         self.recorder.status = status
-        self._fail("refused", error)
+        self._fail(cause, error)
 
     def cut(self, cause: Cause) -> None:
         """End by our own doing, and cut the connection."""

@@ -19,8 +19,8 @@ from mockai.core import openai_errors
 from mockai.core.dialects.chat import ENDPOINT, plan_chat
 from mockai.core.dialects.chat_request import ChatRequest, parse_chat_request
 from mockai.core.dialects.models import model_card, model_list
-from mockai.core.errors import OpenAIError
-from mockai.core.exchange import Connection
+from mockai.core.errors import OpenAIError, ScriptedError
+from mockai.core.exchange import Cause, Connection
 from mockai.core.matching import Incoming
 from mockai.core.plan import Plan
 from mockai.core.prompt_tokens import count_prompt_tokens
@@ -109,7 +109,7 @@ class _Exchange:
         """Read, match, play, and wait for the end."""
         try:
             plan = await self._plan()
-            if self.stream.exchange is None:
+            if plan is not None:
                 self.stream.play(plan, (*self._headers(), *self.cors))
             await self.over.wait()
         except OpenAIError as error:
@@ -129,7 +129,8 @@ class _Exchange:
         finally:
             self._let_go()
 
-    async def _plan(self) -> Plan:
+    async def _plan(self) -> Plan | None:
+        """Return what to play; `None` when the exchange has ended while it was being read."""
         raw = await self._read()
         self._note_body(raw)
         if self.state.closing.is_set():
@@ -139,6 +140,8 @@ class _Exchange:
         if self.session.ended_at_ns is not None:
             raise openai_errors.session_ended(self.session.id)
         prompt_tokens = await _prompt_tokens(chat, len(raw))
+        if self.stream.exchange is not None:  # the client left, or a reset cut it: match nothing
+            return None
         chosen = self.session.scripts.match(self._incoming(chat))
         self._note_choice(chosen)
         limit = chosen.entry.take(
@@ -201,7 +204,8 @@ class _Exchange:
     def _refused(self, error: OpenAIError) -> web.Response:
         # A refusal quotes what was sent, so it is not kept where that must not be.
         is_private = self.state.options.keeping.is_private
-        self.stream.refuse(error.status, NOT_KEPT if is_private else error.message)
+        scripted: Cause = "scripted" if isinstance(error, ScriptedError) else "refused"
+        self.stream.refuse(error.status, NOT_KEPT if is_private else error.message, scripted)
         answer = error_response(error, request_id=self.recorder.request_id)
         if error.status in _CLOSING or self.request.content.exception() is not None:
             answer.force_close()
