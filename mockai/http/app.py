@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+import secrets
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -16,6 +18,7 @@ from mockai.http.openai_routes import error_response as openai_error
 from mockai.http.state import STATE, State
 
 _log = logging.getLogger("mockai")
+_SURFACE = re.compile(r"(/s/[^/]+)?/v1(/|$)")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -23,12 +26,19 @@ def make_app(state: State) -> web.Application:
     """Return the application of one server."""
     app = web.Application(client_max_size=state.options.limits.body, middlewares=[_errors, door])
     app[STATE] = state
+    app.on_response_prepare.append(_name_request)
     if state.options.cors_origins:
         app.on_response_prepare.append(add_cors)
     app.add_routes([*billing_routes.routes(), *metrics_routes.routes()])
     # These answer whatever else stands below their roots, so they come last.
     app.add_routes([*control_routes.routes(), *openai_routes.routes()])
     return app
+
+
+async def _name_request(request: web.Request, response: web.StreamResponse) -> None:
+    """Give every answer of the OpenAI surface a request id, also one that no exchange records."""
+    if _SURFACE.match(request.path):
+        response.headers.setdefault("x-request-id", f"req_{secrets.token_hex(16)}")
 
 
 @web.middleware

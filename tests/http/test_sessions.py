@@ -236,3 +236,21 @@ def test_two_sessions_do_not_see_each_other(
     assert other.call("GET", "gates/hold-1")["held"] == other.exchanges() == []
     other.call("POST", "gates/hold-1/release", {"all": True})
     assert len(control.wait_held()) == 1
+
+
+@pytest.mark.parametrize(
+    "path, status",
+    [
+        ("/v1/models", 200),
+        ("/v1/models/gpt-4o", 200),
+        ("/s/nobody/v1/models", 404),
+        ("/v1/no", 404),
+    ],
+)
+def test_every_answer_of_the_surface_has_a_request_id(
+    server: ServerThread, path: str, status: int
+) -> None:
+    """Clients log it; an answer that is no exchange has one too."""
+    answer = send(server.url, "GET", path)
+    assert answer.status == status
+    assert answer.headers["x-request-id"].startswith("req_")
