@@ -46,6 +46,12 @@ class RequestFacts:
     sdk_retry_count: int | None = None
     session_via: str | None = None
 
+    @property
+    def trace_id(self) -> str | None:
+        """What all requests of one trace have in common: the second part of `traceparent`."""
+        parts = (self.traceparent or "").split("-")
+        return parts[1] if len(parts) > 1 else None
+
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form; a body that is not JSON is shown as text."""
         shown = {f.name: getattr(self, f.name) for f in fields(self)}

@@ -31,6 +31,7 @@ from mockai.core.exchange import (
 from mockai.core.plan import Plan, Playback
 from mockai.core.policy import STOP_NOW, Policy
 from mockai.core.prices import NO_PRICES, Prices
+from mockai.core.retries import Attempt
 
 _SAMPLES = 512
 _HEAD_AND_BODY = 2  # frames of an answer in one body
@@ -116,7 +117,7 @@ class Recorder:
     half_closed_ns: int | None = None
     blocked_ns: int | None = None
     stalled_ns: int = 0
-    retry_of: str | None = None
+    attempt: Attempt | None = None
     marks: list[MarkSeen] = field(default_factory=list)
     holds: list[Hold] = field(default_factory=list)
 
@@ -235,6 +236,8 @@ class Recorder:
         cause: Cause | None = None,
         disconnect: Disconnect | None = None,
     ) -> Exchange:
+        if self.attempt is not None:
+            self.attempt.end(outcome, now_ns)
         exchange = self._exchange(
             now_ns, outcome, phase=phase, cause=cause, disconnect=disconnect, ended=True
         )
@@ -279,7 +282,7 @@ class Recorder:
             timing=self._timing(now_ns if ended else None),
             connection=self.connection,
             half_closed_s=self._maybe(self.half_closed_ns),
-            retry_of=self.retry_of,
+            retry_of=self.attempt.retry_of if self.attempt is not None else None,
             schedule=self._schedule(),
             policy=self.policy,
             cached_tokens=plan.cached_tokens if plan else 0,

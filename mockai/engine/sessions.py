@@ -22,6 +22,7 @@ from mockai.core.ledger import Ledger
 from mockai.core.policy import STOP_NOW, Policy
 from mockai.core.prices import NO_PRICES, Prices
 from mockai.core.recorder import Recorder
+from mockai.core.retries import Retries
 from mockai.core.scenario import Scenario
 from mockai.engine.gates import Gates
 from mockai.engine.observers import Observer
@@ -85,6 +86,7 @@ class Session:
         self.marks: list[MarkStamp] = []
         self.journal = Journal()
         self.ledger = Ledger(self.settings.prices)
+        self._retries = Retries()
         self.advanced_s = 0.0
 
     # ── exchanges ────────────────────────────────────────────────────────────────────────────
@@ -109,6 +111,13 @@ class Session:
             observer.received(recorder)
         self._waiters.wake()
         return recorder
+
+    def asked(self, recorder: Recorder, body: bytes) -> None:
+        """Note what a request asks, and whether it asks again."""
+        if recorder.generation == self.generation:
+            recorder.attempt = self._retries.ask(
+                recorder.id, recorder.request, body, now_ns=self._pacer.now_ns()
+            )
 
     def serve(self, stream: Stream) -> None:
         """Keep a stream, so that `reset` and shutdown can cut it."""

@@ -237,6 +237,7 @@ _FILTERS: dict[str, Callable[[Exchange], str | None]] = {
     "model": lambda item: item.request.model,
     "tag": lambda item: item.request.tag,
     "request_id": lambda item: item.request_id,
+    "trace_id": lambda item: item.request.trace_id,
 }
 
 

@@ -17,13 +17,16 @@ SESSION_HEADER = "X-Mockai-Session"
 
 _KEPT = {
     "accept",
+    "forwarded",
     "last-event-id",
     "traceparent",
     "user-agent",
+    "via",
     "x-client-request-id",
 }
-_KEPT_PREFIXES = ("content-", "x-stainless-", "x-mockai-")
+_KEPT_PREFIXES = ("content-", "x-forwarded-", "x-mockai-", "x-stainless-")
 _HEADER_LIMIT = 1_000
+_DIGITS = 10
 
 Via = Literal["prefix", "header", "key"]
 
@@ -57,12 +60,11 @@ def _named_session(request: web.Request) -> tuple[str, Via | None]:
 
 def facts_of(request: web.Request, state: State, via: Via | None) -> RequestFacts:
     """Return what is known before the body has been read."""
-    headers = {name.lower(): _kept(name.lower(), value) for name, value in request.headers.items()}
     version = request.version
     return RequestFacts(
         method=request.method,
         path=request.path,
-        headers=headers,
+        headers=_headers(request),
         key_id=_key_id(_key(request), state),
         tag=request.headers.get("X-Mockai-Tag"),
         traceparent=request.headers.get("traceparent"),
@@ -71,6 +73,16 @@ def facts_of(request: web.Request, state: State, via: Via | None) -> RequestFact
         sdk_retry_count=_number(request.headers.get("x-stainless-retry-count")),
         session_via=via,
     )
+
+
+def _headers(request: web.Request) -> dict[str, str | None]:
+    """Return the headers by name; what came several times, as proxies add it, as a list."""
+    headers: dict[str, str | None] = {}
+    for original, value in request.headers.items():
+        name = original.lower()
+        before = headers.get(name)
+        headers[name] = _kept(name, f"{before}, {value}" if before is not None else value)
+    return headers
 
 
 def _kept(name: str, value: str) -> str | None:
@@ -96,4 +108,6 @@ def _peer(request: web.Request) -> str | None:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdigit() else None
+    if text is None or not (text.isascii() and text.isdigit() and len(text) < _DIGITS):
+        return None
+    return int(text)

@@ -253,3 +253,16 @@ async def listen(
         return connection
 
     return await loop.create_server(admitted, sock=sock, backlog=backlog)
+
+
+async def stop_listening(server: asyncio.Server) -> None:
+    """Accept no more.
+
+    What has just been accepted becomes a connection first: asyncio would forget it (CPython's
+    gh-109564), and its client would wait for nothing.
+    """
+    loop = asyncio.get_running_loop()
+    for sock in server.sockets:
+        loop.remove_reader(sock.fileno())
+    await asyncio.sleep(0)
+    server.close()

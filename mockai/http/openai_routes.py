@@ -133,6 +133,7 @@ class _Exchange:
         """Return what to play; `None` when the exchange has ended while it was being read."""
         raw = await self._read()
         self._note_body(raw)
+        self.session.asked(self.recorder, raw)
         if self.state.closing.is_set():
             raise openai_errors.shutting_down()
         chat = parse_chat_request(raw)

@@ -1,0 +1,80 @@
+"""Which request asks again what an earlier one asked: its SDK says so, or its body does.
+
+A person who asks again changes the question, or has had the answer: that is no retry. Bodies are
+compared by a digest that is never shown. Told the time; knows no socket and no session.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from mockai.core.exchange import NS, Outcome, RequestFacts
+
+WINDOW_S = 10.0
+"""For how long the same body counts as a retry, once an attempt has come to nothing."""
+MOST_BODIES, MOST_ALIKE = 512, 64
+_TO_NOTHING = {"cancelled", "failed"}
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One request. `count` is how many attempts its SDK says there were before."""
+
+    exchange: str
+    count: int = 0
+    retry_of: str | None = None
+    is_retried: bool = False
+    outcome: Outcome = "open"
+    ended_ns: int = 0
+
+    def end(self, outcome: Outcome, now_ns: int) -> None:
+        """Note how it came out."""
+        self.outcome, self.ended_ns = outcome, now_ns
+
+
+def repeated(earlier: list[Attempt], *, count: int, now_ns: int) -> Attempt | None:
+    """Return which of the attempts with the same body, oldest first, a new one repeats.
+
+    An SDK that counts is believed, whatever became of the attempt before: it may have given up
+    waiting for it. Without its word only the newest attempt counts, and only if it was cancelled
+    or failed within the window: alike questions side by side are no retries of each other.
+    """
+    if count:
+        fewer = [item for item in earlier if item.count < count and not item.is_retried]
+        return max(reversed(fewer), key=lambda item: item.count, default=None)
+    newest = earlier[-1] if earlier else None
+    if newest is None or newest.outcome not in _TO_NOTHING:
+        return None
+    return newest if now_ns - newest.ended_ns <= WINDOW_S * NS else None
+
+
+@dataclass(slots=True)
+class Retries:
+    """The newest attempts of a session, by what they asked."""
+
+    _attempts: OrderedDict[bytes, list[Attempt]] = field(default_factory=OrderedDict)
+
+    def ask(self, exchange: str, request: RequestFacts, body: bytes, *, now_ns: int) -> Attempt:
+        """Note a request whose body has come; return it, with the exchange that it repeats."""
+        question = _digest(request, body)
+        alike = self._attempts.setdefault(question, [])
+        attempt = Attempt(exchange, request.sdk_retry_count or 0)
+        before = repeated(alike, count=attempt.count, now_ns=now_ns)
+        if before is not None:
+            attempt.retry_of, before.is_retried = before.exchange, True
+        alike.append(attempt)
+        del alike[:-MOST_ALIKE]
+        self._attempts.move_to_end(question)
+        if len(self._attempts) > MOST_BODIES:
+            self._attempts.popitem(last=False)
+        return attempt
+
+
+def _digest(request: RequestFacts, body: bytes) -> bytes:
+    """Return what is the same for two requests that ask the same, of the same, for the same."""
+    who = "\0".join([request.path, request.key_id or "", request.tag or ""])
+    return blake2b(
+        body, digest_size=16, key=blake2b(who.encode("utf-8", "replace")).digest()
+    ).digest()
