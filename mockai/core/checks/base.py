@@ -14,6 +14,7 @@ from pydantic import Field
 from mockai.core.exchange import Exchange
 from mockai.core.model import Model
 from mockai.core.prices import NO_PRICES, Prices
+from mockai.core.sign_of_life import Heard
 
 
 class Where(Model):
@@ -66,6 +67,8 @@ class Evidence:
     called_ns: int = 0
     patience: float = 1.0
     prices: Prices = NO_PRICES
+    heard: Heard | None = None
+    """What was heard of a command that has ended; `None`: nobody said that one has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,8 @@ class Verdict:
     measured_from: str | None = None
     settled: bool = True
     settles_ns: int | None = None
+    inconclusive: bool = False
+    """It would have passed, had not an exit been able to do the same; `passed` is false."""
 
 
 class Check(Model):

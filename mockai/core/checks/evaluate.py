@@ -7,6 +7,7 @@ wait.
 
 from __future__ import annotations
 
+from mockai.core.checks.alive import confirmed
 from mockai.core.checks.base import Check, Evidence, Judgement, Verdict
 from mockai.core.exchange import Exchange
 from mockai.core.report import block, overview
@@ -17,6 +18,10 @@ _SHOWN = 5
 
 def evaluate(check: Check, evidence: Evidence) -> Verdict:
     """Return the verdict as things stand now."""
+    return confirmed(check, _judged(check, evidence), evidence)
+
+
+def _judged(check: Check, evidence: Evidence) -> Verdict:
     broken = [item for item in evidence.exchanges if item.cause == "internal"]
     if broken:
         return _internal(check, broken)
