@@ -1,16 +1,17 @@
 """Turn a check and the evidence into a verdict.
 
-Every selected exchange must meet the check; none selected fails it; `count` demands exactly so
-many. A verdict that is not `settled` may still change with time: the caller decides how long to
-wait.
+Every selected exchange must meet the check; none selected fails it (unless it is an absence);
+`count` demands exactly so many. A verdict that is not `settled` may still change with time: the
+caller decides how long to wait.
 """
 
 from __future__ import annotations
 
 from mockai.core.checks.alive import confirmed
-from mockai.core.checks.base import Check, Evidence, Judgement, Verdict
+from mockai.core.checks.base import Check, Evidence, Judgement, SetCheck, Verdict
 from mockai.core.exchange import Exchange
-from mockai.core.report import block, overview
+from mockai.core.findings import diagnose_all
+from mockai.core.report import block, overview, summary
 
 NONE_REACHED = "no request reached mockai: is OPENAI_BASE_URL used?"
 _SHOWN = 5
@@ -26,10 +27,12 @@ def _judged(check: Check, evidence: Evidence) -> Verdict:
     if broken:
         return _internal(check, broken)
     selected = check.where.select(evidence.exchanges)
-    if not selected:
+    if not evidence.exchanges or (not selected and check.needs_one):
         return _nothing(check, evidence)
-    if check.count is not None and len(selected) != check.count:
+    if not check.counts_itself and check.count not in {None, len(selected)}:
         return _miscounted(check, check.count, selected)
+    if isinstance(check, SetCheck):
+        return _of_all(check, selected, evidence)
     judged = [(item, check.judge(item, evidence)) for item in selected]
     return _verdict(check, judged, evidence)
 
@@ -47,7 +50,8 @@ def _verdict(check: Check, judged: list[tuple[Exchange, Judgement]], evidence: E
             settled=all(judgement.settled for _, judgement in judged),
         )
     message = f"expected the client to {check.sentence()}; {_but(check, failed, len(judged))}."
-    blocks = [block(item, judgement, evidence) for item, judgement in failed]
+    found = diagnose_all(evidence, {item.id: check.name for item, _ in failed})
+    blocks = [block(item, judgement, found[item.id]) for item, judgement in failed]
     return Verdict(
         check=check.name,
         passed=False,
@@ -59,13 +63,35 @@ def _verdict(check: Check, judged: list[tuple[Exchange, Judgement]], evidence: E
     )
 
 
+def _of_all(check: SetCheck, selected: tuple[Exchange, ...], evidence: Evidence) -> Verdict:
+    judgement = check.judge_all(selected, evidence)
+    seen = "; ".join(f"{row.field}: {row.actual}" for row in judgement.rows if not row.ok)
+    message = f"expected the client to {check.sentence()}; {check.denial()} ({seen})."
+    passed = judgement.passed
+    return Verdict(
+        check=check.name,
+        passed=passed,
+        message=check.achieved() if passed else message,
+        report="" if passed else f"{message}\n\n{_explained(check, judgement, evidence)}",
+        measured_from=judgement.measured_from,
+        settled=judgement.settled,
+        settles_ns=judgement.settles_ns,
+    )
+
+
+def _explained(check: Check, judgement: Judgement, evidence: Evidence) -> str:
+    blamed = {item.id: check.name for item in judgement.blamed}
+    found = diagnose_all(evidence, blamed)
+    return summary(judgement, [one for key in (*blamed, None) for one in found.get(key, ())])
+
+
 def _but(check: Check, failed: list[tuple[Exchange, Judgement]], whole: int) -> str:
     """Return what was seen instead, in one line: all of it for one exchange, else of the first."""
     exchange, judgement = failed[0]
     seen = "; ".join(f"{row.field}: {row.actual}" for row in judgement.rows if not row.ok)
     if whole == 1:
-        return f"{check.denied} ({seen})"
-    return f"in {len(failed)} of {whole} exchanges {check.denied} (#{exchange.seq} {seen})"
+        return f"{check.denial()} ({seen})"
+    return f"in {len(failed)} of {whole} exchanges {check.denial()} (#{exchange.seq} {seen})"
 
 
 def _nothing(check: Check, evidence: Evidence) -> Verdict:
