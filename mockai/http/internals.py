@@ -253,3 +253,15 @@ async def listen(
         return connection
 
     return await loop.create_server(admitted, sock=sock, backlog=backlog)
+
+
+async def stop_accepting(listener: asyncio.Server) -> None:
+    """Accept no more connections; those that have just been accepted are set up first.
+
+    Closed at once, asyncio would forget the latter without closing them (3.11): they would wait.
+    """
+    loop = asyncio.get_running_loop()
+    for sock in listener.sockets:
+        loop.remove_reader(sock.fileno())
+    await asyncio.sleep(0)
+    listener.close()
