@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from mockai.core.checks.base import Check, Evidence, MarkStamp, Verdict
-from mockai.core.checks.evaluate import evaluate
 from mockai.core.errors import FullError, NotFoundError
 from mockai.core.exchange import Connection, Exchange, RequestFacts, utc_text
 from mockai.core.journal import Journal
@@ -24,6 +23,7 @@ from mockai.core.prices import NO_PRICES, Prices
 from mockai.core.recorder import Recorder
 from mockai.core.scenario import Scenario
 from mockai.engine.gates import Gates
+from mockai.engine.judging import judge
 from mockai.engine.observers import Observer
 from mockai.engine.pacer import Pacer
 from mockai.engine.scripts import Scripts, compiled
@@ -182,31 +182,25 @@ class Session:
     async def check(
         self, checks: Iterable[Check], *, wait_s: float, patience: float = 1.0
     ) -> list[Verdict]:
-        """Return the verdicts, as soon as all are settled, at the latest after `wait_s`."""
-        wanted, called_ns = tuple(checks), self._pacer.now_ns()
+        """Return the verdicts, as soon as all are settled: see `judging`."""
+        return await judge(self, checks, wait_s=wait_s, patience=patience)
 
-        def judge() -> list[Verdict]:
-            evidence = Evidence(
-                exchanges=self.exchanges(),
-                marks=tuple(self.marks),
-                now_ns=self._pacer.now_ns(),
-                called_ns=called_ns,
-                patience=patience,
-                prices=self.settings.prices,
-            )
-            return [evaluate(check, evidence) for check in wanted]
+    def evidence(self, *, called_ns: int | None = None, patience: float = 1.0) -> Evidence:
+        """Return all that can be judged, as it stands now."""
+        now_ns = self._pacer.now_ns()
+        return Evidence(
+            exchanges=self.exchanges(),
+            marks=tuple(self.marks),
+            now_ns=now_ns,
+            called_ns=now_ns if called_ns is None else called_ns,
+            patience=patience,
+            prices=self.settings.prices,
+            evicted=self.journal.evicted,
+        )
 
-        verdicts: list[Verdict] = []
-
-        def decided() -> bool:
-            verdicts[:] = judge()
-            return all(verdict.settled for verdict in verdicts)
-
-        def deadline() -> int | None:
-            return min((v.settles_ns for v in verdicts if v.settles_ns is not None), default=None)
-
-        await self.wait_until(decided, wait_s=wait_s, sooner=deadline)
-        return verdicts
+    def now_ns(self) -> int:
+        """Return the present instant of the session's clock."""
+        return self._pacer.now_ns()
 
     async def wait_until(
         self,

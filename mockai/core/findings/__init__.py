@@ -13,7 +13,7 @@ from mockai.core.exchange import Exchange
 from mockai.core.findings.asking_again import AGENT_GOES_ON, RECONNECT, RETRIES, RETRY_AFTER_ABORT
 from mockai.core.findings.base import Case, Finding, Kind, SetKind
 from mockai.core.findings.going_astray import CANCELS_TOO_MUCH, WRONG_STREAM
-from mockai.core.findings.not_reached import NONE_REACHED, REFUSED, UNMATCHED
+from mockai.core.findings.not_reached import CLOSED_BY_EXIT, NONE_REACHED, REFUSED, UNMATCHED
 from mockai.core.findings.reading_on import DRAINED, EARLY_CANCEL_LOST, WHOLE_ANSWER
 from mockai.core.findings.staying import CONNECTION_LEAK, LATE, LEFT_OPEN, NEXT_TOKEN
 
@@ -26,6 +26,7 @@ KINDS: tuple[Kind, ...] = (
     LEFT_OPEN,
     WRONG_STREAM,
     CANCELS_TOO_MUCH,
+    CLOSED_BY_EXIT,
     UNMATCHED,
     REFUSED,
 )

@@ -9,6 +9,8 @@ from typing import Any
 from mockai.core.checks.base import Evidence
 from mockai.core.exchange import Exchange, MarkSeen
 
+ENDS = {"cancelled", "completed", "open", "billed", "wasted", "usage"}
+"""The checks that fail because something has not ended: then what is open is suspect at once."""
 GRACE_S = 1.0
 """So long after a mark nobody is suspected, patience apart: the limit of `cancelled`."""
 CLOSE_IT = (
@@ -65,7 +67,7 @@ class Case:
     @property
     def grace_s(self) -> float:
         """How long nobody is suspected: not at all, when a check has failed."""
-        return 0.0 if self.check else GRACE_S * self.evidence.patience
+        return 0.0 if self.check in ENDS else GRACE_S * self.evidence.patience
 
     @property
     def was_early(self) -> bool:

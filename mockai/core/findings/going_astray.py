@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mockai.core.exchange import Exchange
-from mockai.core.findings.base import Case, Kind, Signs, marked
+from mockai.core.findings.base import ENDS, Case, Kind, Signs, marked
 from mockai.core.repeats import ended_ns
 from mockai.core.units import show_seconds
 
@@ -16,7 +16,7 @@ def _wrong_stream(case: Case) -> Signs | None:
     mark = case.mark
     if mark is None or not case.ran_on or case.was_early:
         return None
-    hit = (case.obedient() if case.check else None) or _stillborn_after(case)
+    hit = (case.obedient() if case.check in ENDS else None) or _stillborn_after(case)
     if hit is None:
         return None
     return Signs(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from mockai.core.checks.base import Evidence
 from mockai.core.exchange import Exchange
 from mockai.core.findings.base import Case, Kind, SetKind, Signs
+from mockai.core.sign_of_life import CURE, closed_by_exit
 
 _NOT_FOUND = 404
 
@@ -53,6 +54,19 @@ def _refused(case: Case) -> Signs | None:
         return None
     text = f"mockai answered {exchange.status}: {exchange.error}"
     return Signs(text, (f"status {exchange.status}",))
+
+
+def _closed_by_exit(case: Case) -> Signs | None:
+    said = closed_by_exit(case.exchange, case.evidence.heard)
+    return None if said is None else Signs(said)
+
+
+CLOSED_BY_EXIT = Kind(
+    "closed-by-exit",
+    "nothing but the end of the command may have closed the stream (under `mockai run`)",
+    CURE,
+    _closed_by_exit,
+)
 
 
 REFUSED = Kind(

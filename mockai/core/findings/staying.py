@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mockai.core.checks.base import Evidence
 from mockai.core.exchange import Exchange
-from mockai.core.findings.base import GRACE_S, Case, Kind, SetKind, Signs, marked
+from mockai.core.findings.base import ENDS, GRACE_S, Case, Kind, SetKind, Signs, marked
 from mockai.core.units import show_seconds
 
 SILENCE_S = 0.1
@@ -79,7 +79,7 @@ LATE = Kind(
 
 def _left_open(case: Case) -> Signs | None:
     exchange, mark = case.exchange, case.mark
-    if exchange.ended or (not case.check and not case.ran_on):
+    if exchange.ended or not (case.check in ENDS or case.ran_on):
         return None
     if case.obedient() or (case.was_early and exchange.tokens.written):
         return None
