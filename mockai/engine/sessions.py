@@ -23,6 +23,7 @@ from mockai.core.prices import NO_PRICES, Prices
 from mockai.core.recorder import Recorder
 from mockai.core.scenario import Scenario
 from mockai.engine.gates import Gates
+from mockai.engine.hearing import Hearing
 from mockai.engine.judging import judge
 from mockai.engine.observers import Observer
 from mockai.engine.pacer import Pacer
@@ -69,6 +70,7 @@ class Session:
         self._loaded = tuple(loaded)
         self._observers = observers
         self._waiters = Waiters(pacer)
+        self.hearing = Hearing(pacer)
         self._running: dict[int, Stream] = {}
         self._begin()
 
@@ -91,6 +93,7 @@ class Session:
 
     def receive(self, request: RequestFacts, connection: Connection, *, wall_s: float) -> Recorder:
         """Open the record of a request that has just arrived."""
+        self.hearing.request()
         seq = self.journal.next_seq()
         recorder = Recorder(
             id=f"ex_{secrets.token_hex(8)}",
@@ -195,6 +198,7 @@ class Session:
             called_ns=now_ns if called_ns is None else called_ns,
             patience=patience,
             prices=self.settings.prices,
+            heard=self.hearing.facts,
             evicted=self.journal.evicted,
         )
 

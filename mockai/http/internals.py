@@ -22,7 +22,7 @@ from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from mockai.core import openai_errors
 from mockai.http.crowd import Crowd, TurnedAway
-from mockai.http.tcp import Socket, reset_on_close, watch_for_end
+from mockai.http.tcp import Socket, has_left, reset_on_close, watch_for_end
 
 _log = logging.getLogger("mockai")
 _numbers = itertools.count(1)
@@ -202,6 +202,14 @@ def connection_of(request: web.BaseRequest) -> Connection:
     if not isinstance(protocol, Connection):
         raise TypeError(f"not served by mockai: {protocol!r}")
     return protocol
+
+
+def is_there(connection: Connection) -> bool:
+    """Say whether the peer still keeps its side open, by what the kernel knows by now."""
+    sock = connection.socket
+    if connection.is_lost or connection.is_half_closed or sock is None:
+        return False
+    return not has_left(sock)
 
 
 def descriptor_of(connection: Connection) -> int | None:
