@@ -34,6 +34,8 @@ from mockai.engine.waiting import Waiters
 DEFAULT = "default"
 MOST_SESSIONS = 1_000
 MOST_ENDED = 1_000
+REMEMBERED_WHOLE = 16
+"""Ended sessions that still have their record, for waits that were under way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,6 +234,10 @@ class Session:
         self.ended_at_ns = self._pacer.now_ns()
         self._waiters.wake()
 
+    def forget(self) -> None:
+        """Drop the record of a session that has ended; that it has is still known."""
+        self._begin()
+
     def _cut(self) -> None:
         for stream in list(self._running.values()):
             stream.cut("shutdown")
@@ -299,6 +305,8 @@ class Sessions:
         session.end()
         del self._live[id]
         self._ended[id] = session
+        for older in list(self._ended.values())[-REMEMBERED_WHOLE - 1 : -REMEMBERED_WHOLE]:
+            older.forget()
         while len(self._ended) > MOST_ENDED:
             del self._ended[next(iter(self._ended))]
         if id == DEFAULT:
