@@ -14,9 +14,11 @@ from mockai.client import flows, terms
 from mockai.client.asserts import DEFAULT_TIMEOUT_S, Assertions
 from mockai.client.calls import Flow
 from mockai.client.lease import Lease
+from mockai.client.no_gc import no_gc
 from mockai.client.transport import Returned, run_async
 from mockai.client.views import Exchange, Gate, Mark
 from mockai.core.checks.base import Verdict
+from mockai.core.findings import Finding
 
 Later = Coroutine[Any, Any, None]
 
@@ -82,6 +84,8 @@ class AsyncMockAI(Assertions[Later]):
         __tracebackhide__ = True
         return await run_async(self.url, flow)
 
+    no_gc = staticmethod(no_gc)
+
     # ── scripts and exchanges ────────────────────────────────────────────────────────────────
 
     async def script(
@@ -105,6 +109,16 @@ class AsyncMockAI(Assertions[Later]):
         return await self.drive(
             flows.wait_for_exchanges(self.session, filters, count=count, timeout=timeout)
         )
+
+    async def wait_for(
+        self, *, timeout: float = DEFAULT_TIMEOUT_S, **filters: Unpack[terms.FilterTerms]
+    ) -> Exchange:
+        __tracebackhide__ = True
+        return await self.drive(flows.wait_for(self.session, filters, timeout=timeout))
+
+    async def wait_idle(self, *, timeout: float = DEFAULT_TIMEOUT_S) -> None:
+        __tracebackhide__ = True
+        await self.drive(flows.wait_idle(self.session, timeout=timeout))
 
     def mark(self, name: str) -> Marking:
         """Set a mark: `await mockai.mark("stop")`, or `async with mockai.mark("stop"):`."""
@@ -153,6 +167,9 @@ class AsyncMockAI(Assertions[Later]):
     ) -> list[Verdict]:
         return await self.drive(flows.check(self.session, checks, timeout=wait))
 
+    async def findings(self) -> list[Finding]:
+        return await self.drive(flows.findings(self.session))
+
     async def demand(self, kind: str, expected: Mapping[str, Any], timeout: float) -> None:
         __tracebackhide__ = True
         await self.drive(flows.demand(self.session, kind, expected, timeout=timeout))
@@ -182,6 +199,13 @@ class AsyncScript(Assertions[Later]):
         return await self._mockai.wait_for_exchanges(
             count=count, timeout=timeout, scenario=self.name
         )
+
+    async def wait_for(
+        self, *, timeout: float = DEFAULT_TIMEOUT_S, **filters: Unpack[terms.FilterTerms]
+    ) -> Exchange:
+        __tracebackhide__ = True
+        own = {**filters, "scenario": self.name}
+        return await self._mockai.drive(flows.wait_for(self._mockai.session, own, timeout=timeout))
 
     async def wait_held(
         self, *, timeout: float = DEFAULT_TIMEOUT_S, count: int = 1, gate: str | None = None

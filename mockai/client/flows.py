@@ -17,6 +17,8 @@ from mockai.client.views import Exchange, Gate, Mark, build
 from mockai.core.checks.base import Verdict
 from mockai.core.checks.evaluate import NONE_REACHED
 from mockai.core.errors import ConflictError, MockaiError
+from mockai.core.findings import Finding
+from mockai.core.units import parse_duration
 
 MAX_WAIT_S = 60.0
 _THERE = 200
@@ -29,7 +31,12 @@ def waiting(timeout: float) -> float:
     """
     if timeout > MAX_WAIT_S:
         raise MockaiError(f"timeout is at most {MAX_WAIT_S:g} seconds (got {timeout:g})")
-    return min(timeout * float(os.environ.get("MOCKAI_PATIENCE", "1")), MAX_WAIT_S)
+    return min(timeout * patience(), MAX_WAIT_S)
+
+
+def patience() -> float:
+    """Return the factor by which every time limit is stretched."""
+    return float(os.environ.get("MOCKAI_PATIENCE", "1"))
 
 
 # ── sessions ─────────────────────────────────────────────────────────────────────────────────
@@ -90,6 +97,21 @@ def wait_for_exchanges(
         f"expected {_count(count, 'exchange')}{which and f' with {which}'} within {wait:g} s; "
         f"{len(found)} came.\n{_reached(seen)}"
     )
+
+
+def wait_for(session: str, filters: Mapping[str, Any], *, timeout: float) -> Flow[Exchange]:
+    """Return the newest exchange that fits, as soon as there is one."""
+    __tracebackhide__ = True
+    found = yield from wait_for_exchanges(session, filters, count=1, timeout=timeout)
+    return found[-1]
+
+
+def wait_idle(session: str, *, timeout: float) -> Flow[None]:
+    """Return as soon as no exchange is open; at once when none ever came."""
+    __tracebackhide__ = True
+    known = (yield Call("GET", path(session))).json()
+    if known["requests"]:
+        yield from demand(session, "open", {"within": timeout}, timeout=timeout)
 
 
 def mark(session: str, name: str) -> Flow[Mark]:
@@ -173,10 +195,32 @@ def check(
     session: str, checks: Iterable[Mapping[str, Any]], *, timeout: float
 ) -> Flow[list[Verdict]]:
     """Return one verdict for each check, as soon as all are settled."""
-    wait = waiting(timeout)
-    body = {"checks": list(checks), "wait": wait}
-    answer = yield Call("POST", path(session, "checks"), body, wait)
+    wait, wanted = waiting(timeout), list(checks)
+    body = {"checks": wanted, "wait": wait}
+    answer = yield Call("POST", path(session, "checks"), body, wait + _watching(wanted))
     return [build(Verdict, result) for result in answer.json()["results"]]
+
+
+def _watching(checks: Iterable[Mapping[str, Any]]) -> float:
+    """Return for how many seconds absences are watched at most, if more than usual."""
+    said = [check.get("quiet", 0) for entry in checks for check in entry.values()]
+    known = [parse_duration(quiet) for quiet in said if _is_duration(quiet)]
+    return max(known, default=0.0) * patience()
+
+
+def _is_duration(value: Any) -> bool:
+    """Say whether it is one; what is not is refused by the server, in its own words."""
+    try:
+        parse_duration(value)
+    except ValueError:
+        return False
+    return True
+
+
+def findings(session: str) -> Flow[list[Finding]]:
+    """Return what can be said of the exchanges unasked: likely causes, with their cures."""
+    answer = yield Call("GET", path(session, "findings"))
+    return [build(Finding, item) for item in answer.json()["findings"]]
 
 
 def demand(session: str, kind: str, said: Mapping[str, Any], *, timeout: float) -> Flow[None]:

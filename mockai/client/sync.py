@@ -10,9 +10,11 @@ from mockai.client import flows, terms
 from mockai.client.asserts import DEFAULT_TIMEOUT_S, Assertions
 from mockai.client.calls import Flow
 from mockai.client.lease import Lease
+from mockai.client.no_gc import no_gc
 from mockai.client.transport import Returned, run
 from mockai.client.views import Exchange, Gate, Mark
 from mockai.core.checks.base import Verdict
+from mockai.core.findings import Finding
 
 
 class MockAI(Assertions[None]):
@@ -76,6 +78,8 @@ class MockAI(Assertions[None]):
         __tracebackhide__ = True
         return run(self.url, flow)
 
+    no_gc = staticmethod(no_gc)
+
     # ── scripts and exchanges ────────────────────────────────────────────────────────────────
 
     def script(self, name: str | None = None, **said: Unpack[terms.ScriptTerms]) -> Script:
@@ -103,6 +107,18 @@ class MockAI(Assertions[None]):
         return self.drive(
             flows.wait_for_exchanges(self.session, filters, count=count, timeout=timeout)
         )
+
+    def wait_for(
+        self, *, timeout: float = DEFAULT_TIMEOUT_S, **filters: Unpack[terms.FilterTerms]
+    ) -> Exchange:
+        """Return the newest exchange that fits, as soon as there is one: `outcome="cancelled"`."""
+        __tracebackhide__ = True
+        return self.drive(flows.wait_for(self.session, filters, timeout=timeout))
+
+    def wait_idle(self, *, timeout: float = DEFAULT_TIMEOUT_S) -> None:
+        """Return as soon as no exchange is open: before asserting that nothing more comes."""
+        __tracebackhide__ = True
+        self.drive(flows.wait_idle(self.session, timeout=timeout))
 
     def mark(self, name: str) -> Mark:
         """Set a mark now: `mockai.mark("stop")`, or `with mockai.mark("stop"):`."""
@@ -158,6 +174,10 @@ class MockAI(Assertions[None]):
         """Return a verdict for each check in its single-key form, as in a scenario's `expect`."""
         return self.drive(flows.check(self.session, checks, timeout=wait))
 
+    def findings(self) -> list[Finding]:
+        """Return what can be said unasked: likely causes of what went wrong, and their cures."""
+        return self.drive(flows.findings(self.session))
+
     def demand(self, kind: str, expected: Mapping[str, Any], timeout: float) -> None:
         """Have a check judged, and raise its report unless it passes."""
         __tracebackhide__ = True
@@ -187,6 +207,14 @@ class Script(Assertions[None]):
         """Return the exchanges of this script, as soon as there are `count`."""
         __tracebackhide__ = True
         return self._mockai.wait_for_exchanges(count=count, timeout=timeout, scenario=self.name)
+
+    def wait_for(
+        self, *, timeout: float = DEFAULT_TIMEOUT_S, **filters: Unpack[terms.FilterTerms]
+    ) -> Exchange:
+        """Return the newest exchange of this script that fits, as soon as there is one."""
+        __tracebackhide__ = True
+        own = {**filters, "scenario": self.name}
+        return self._mockai.drive(flows.wait_for(self._mockai.session, own, timeout=timeout))
 
     def wait_held(
         self, *, timeout: float = DEFAULT_TIMEOUT_S, count: int = 1, gate: str | None = None

@@ -63,14 +63,19 @@ class FilterTerms(TypedDict, total=False):
     request_id: str
 
 
-class WhereTerms(TypedDict, total=False):
-    """Which exchanges an assertion judges, and how many they must be."""
+class ChoiceTerms(TypedDict, total=False):
+    """Which exchanges an assertion judges."""
 
     scenario: str
     model: str
     tag: str
     endpoint: str
     nth: int
+
+
+class WhereTerms(ChoiceTerms, total=False):
+    """Which exchanges an assertion judges, and how many they must be."""
+
     count: int
 
 
@@ -113,14 +118,80 @@ class UsageTerms(WhereTerms, total=False):
     """Judge by this one instead of the exchange's own."""
 
 
+class RequestsTerms(WhereTerms, total=False):
+    """How many requests may come; with only `after` or `only` said, none. `count`: exactly."""
+
+    max: int
+    after: str
+    """Only those after the newest mark of this name count."""
+    only: Literal["retries", "retries_after_cancel"]
+    """Only those count that ask again what was asked, or cancelled, before."""
+    quiet: Seconds
+    """For how long no more must come: 1 s if not said, 0 judges what there is so far."""
+
+
+class OpenTerms(WhereTerms, total=False):
+    """How many exchanges may be open, and when; without a number, none."""
+
+    max: int
+    within: Seconds
+    """From when on: counted from `after`, else from the call; 1 s if not said."""
+    after: str
+    """A mark: from then on it must stay so."""
+    quiet: Seconds
+    """With `after`: for how long it must stay so; 1 s if not said."""
+
+
+class SentTerms(WhereTerms, total=False):
+    """What each request must have said."""
+
+    body: Mapping[str, Any]
+    """Dotted path in the body to the value there: `{"messages.-1.role": "user"}`."""
+    headers: Mapping[str, str | None]
+    """Header name to a glob over its value; `None`: it must not have been sent."""
+    tools: Sequence[str]
+    """Names of tools that were offered; `[]` for none at all."""
+    last_user: str | Mapping[str, str]
+    """Text that the last user message contains, or `{"equals": …}`, `{"regex": …}`."""
+    any_message: str | Mapping[str, str]
+    system: str | Mapping[str, str]
+
+
+class DeliveredTerms(WhereTerms, total=False):
+    """How the client's own text is compared with what was sent."""
+
+    exact: bool
+    """Whether it must be equal; if not said, where the stream was held."""
+    choice: int
+
+
+class DeliveredText(DeliveredTerms, total=False):
+    """The same, with the text, which is said by position."""
+
+    text: str
+
+
+class OrderTerms(WhereTerms, total=False):
+    """In which order requests must have come."""
+
+    scenarios: Sequence[str]
+    tags: Sequence[str]
+
+
 _WHERE = ("scenario", "model", "tag", "endpoint", "nth")
 _CHECKS = {
     "cancelled": CancelledTerms,
     "completed": WhereTerms,
+    "requests": RequestsTerms,
+    "open": OpenTerms,
     "billed": BilledTerms,
     "wasted": WastedTerms,
+    "sent": SentTerms,
+    "delivered": DeliveredText,
     "usage": UsageTerms,
+    "order": OrderTerms,
 }
+_TEXTS = ("last_user", "any_message", "system")
 
 
 def only(word: str, terms: Mapping[str, Any], allowed: type) -> None:
@@ -137,6 +208,9 @@ def check(kind: str, said: Mapping[str, Any]) -> dict[str, Any]:
     """Return a check in its single-key form. Raises `TypeError` for a word that it lacks."""
     only(f"assert_{kind}", said, _CHECKS[kind])
     given = _given(said)
+    for key in _TEXTS if kind == "sent" else ():
+        if isinstance(given.get(key), str):
+            given[key] = {"contains": given[key]}
     where = {key: given.pop(key) for key in _WHERE if key in given}
     return {kind: {"where": where, **given}}
 

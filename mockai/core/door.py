@@ -64,7 +64,7 @@ def refusal(door: Door, knock: Knock) -> Refusal | None:
     """Return why a request is refused; `None` lets it in."""
     if not is_guarded(knock.path):
         return None
-    return next((found for rule in _RULES if (found := rule(door, knock)) is not None), None)
+    return next((found for rule in RULES if (found := rule(door, knock)) is not None), None)
 
 
 def is_guarded(path: str) -> bool:
@@ -132,7 +132,7 @@ def _wrong_type(door: Door, knock: Knock) -> Refusal | None:  # noqa: ARG001
     )
 
 
-_RULES: tuple[Callable[[Door, Knock], Refusal | None], ...] = (
+RULES: tuple[Callable[[Door, Knock], Refusal | None], ...] = (
     _foreign_host,
     _foreign_origin,
     _locked,

@@ -7,15 +7,18 @@ a field, add it to `Match` and its line to `_differences`.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import regex
 
 from mockai.core.match_fields import Match, TextMatch
-from mockai.core.scenario import Scenario
+
+if TYPE_CHECKING:
+    from mockai.core.scenario import Scenario  # which knows the checks, and one of them matches
 
 REGEX_TIMEOUT_S = 0.05
 """A pattern that backtracks for longer does not match, and the miss says so."""
@@ -107,9 +110,13 @@ def _same(name: str, wanted: bool | None, seen: bool) -> Iterator[Difference]:  
 
 
 def _equal(name: str, wanted: Any, seen: Any) -> Iterator[Difference]:
-    # In JSON true is not 1.
-    if wanted != seen or isinstance(wanted, bool) != isinstance(seen, bool):
-        yield Difference(name, _shown(wanted), _shown(seen))
+    if not same_json(wanted, seen):
+        yield Difference(name, show_json(wanted), show_json(seen))
+
+
+def same_json(wanted: Any, seen: Any) -> bool:
+    """Say whether two JSON values are equal: there true is not 1."""
+    return bool(wanted == seen) and isinstance(wanted, bool) == isinstance(seen, bool)
 
 
 def _texts(name: str, wanted: TextMatch | None, texts: Sequence[str]) -> Iterator[Difference]:
@@ -160,10 +167,11 @@ def _tools(wanted: tuple[str, ...], request: ParsedRequest) -> Iterator[Differen
 
 
 def at_path(body: Any, path: str) -> Any:
-    """Return the value at a dotted path, such as `messages.0.role`; `None` where there is none."""
+    """Return the value at a dotted path, such as `messages.-1.role`; `None` where there is none."""
     for key in path.split("."):
         if isinstance(body, list | tuple):
-            body = body[int(key)] if key.isdecimal() and int(key) < len(body) else None
+            is_index = re.fullmatch(r"-?[0-9]{1,9}", key) is not None
+            body = body[int(key)] if is_index and -len(body) <= int(key) < len(body) else None
         else:
             body = body.get(key) if isinstance(body, Mapping) else None
     return body
@@ -190,7 +198,8 @@ def _near(
         yield scenario, reasons
 
 
-def _shown(value: Any) -> str:
+def show_json(value: Any) -> str:
+    """Return a JSON value for people, cut when it is long."""
     return json.dumps(value, ensure_ascii=False, default=str)[:_SHOWN]
 
 

@@ -7,6 +7,7 @@ of the caller does not, so a late tick catches up.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -158,13 +159,9 @@ class Playback:
 
     def ready(self, now_ns: int) -> int:
         """Return the end (exclusive) of the frames that are due now, from `position` on."""
-        position = self.position
-        if self.held is not None:
-            return position
-        due, stop, limit = self._due_ns, self._stop, now_ns - self._origin_ns
-        while position < stop and due[position] <= limit:
-            position += 1
-        return position
+        if self.held is not None or self.position >= self._stop:
+            return self.position
+        return bisect_right(self._due_ns, now_ns - self._origin_ns, self.position, self._stop)
 
     def move(self, position: int, now_ns: int) -> HoldPoint | None:
         """Note that the frames before `position` are handed over; return the hold now reached."""

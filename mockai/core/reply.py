@@ -99,6 +99,8 @@ class Reply:
         return column
 
     speed: float = 1.0
+    memo: dict[object, str] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """Texts that a dialect rendered for every play of this reply. A changed reply has its own."""
 
     def __len__(self) -> int:
         return len(self.due_ns)

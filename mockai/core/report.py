@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from textwrap import indent
 
-from mockai.core.checks.base import Evidence, Judgement, Row, fate
+from mockai.core.checks.base import Judgement, Row, fate
 from mockai.core.exchange import Exchange
-from mockai.core.findings import diagnose
+from mockai.core.findings import Finding
 from mockai.core.timeline import draw
 
 _POINTER = "<<<<<"
+_SHOWN = 5
 
 
-def block(exchange: Exchange, judgement: Judgement, evidence: Evidence) -> str:
+def block(exchange: Exchange, judgement: Judgement, found: Sequence[Finding]) -> str:
     """Return the part of a failure text that is about one exchange."""
     lines = [f"  {title(exchange)}", *_table(judgement.rows), f"  timeline  {draw(exchange)}"]
-    found = [finding.explanation for finding in diagnose(exchange, evidence)]
-    remarks = [judgement.hint] if judgement.hint else found
-    for remark in remarks:
-        lines += ["", indent(remark, "  ")]
-    return "\n".join(lines)
+    remarks = [judgement.hint] if judgement.hint else [finding.text for finding in found]
+    return "\n".join([*lines, *_remarks(remarks)])
+
+
+def summary(judgement: Judgement, found: Sequence[Finding]) -> str:
+    """Return the part of a failure text that is about several exchanges together."""
+    lines = _table(judgement.rows)
+    for exchange in judgement.blamed[:_SHOWN]:
+        lines += ["", f"  {title(exchange)}  {fate(exchange)}", f"  timeline  {draw(exchange)}"]
+    more = len(judgement.blamed) - _SHOWN
+    if more > 0:
+        lines += ["", f"  … and {more} more"]
+    return "\n".join([*lines, *_remarks(finding.text for finding in found)])
+
+
+def _remarks(texts: Iterable[str]) -> list[str]:
+    return [line for text in dict.fromkeys(texts) for line in ("", indent(text, "  "))]
 
 
 def title(exchange: Exchange) -> str:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from mockai.core.checks.base import Check, Evidence, MarkStamp, Verdict
-from mockai.core.checks.evaluate import evaluate
 from mockai.core.errors import FullError, NotFoundError
 from mockai.core.exchange import Connection, Exchange, RequestFacts, utc_text
 from mockai.core.journal import Journal
@@ -25,6 +24,8 @@ from mockai.core.recorder import Recorder
 from mockai.core.retries import Retries
 from mockai.core.scenario import Scenario
 from mockai.engine.gates import Gates
+from mockai.engine.hearing import Hearing
+from mockai.engine.judging import judge
 from mockai.engine.observers import Observer
 from mockai.engine.pacer import Pacer
 from mockai.engine.scripts import Scripts, compiled
@@ -34,6 +35,8 @@ from mockai.engine.waiting import Waiters
 DEFAULT = "default"
 MOST_SESSIONS = 1_000
 MOST_ENDED = 1_000
+REMEMBERED_WHOLE = 16
+"""Ended sessions that still have their record, for waits that were under way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,7 @@ class Session:
         self._loaded = tuple(loaded)
         self._observers = observers
         self._waiters = Waiters(pacer)
+        self.hearing = Hearing(pacer)
         self._running: dict[int, Stream] = {}
         self._begin()
 
@@ -93,6 +97,7 @@ class Session:
 
     def receive(self, request: RequestFacts, connection: Connection, *, wall_s: float) -> Recorder:
         """Open the record of a request that has just arrived."""
+        self.hearing.request()
         seq = self.journal.next_seq()
         recorder = Recorder(
             id=f"ex_{secrets.token_hex(8)}",
@@ -191,31 +196,26 @@ class Session:
     async def check(
         self, checks: Iterable[Check], *, wait_s: float, patience: float = 1.0
     ) -> list[Verdict]:
-        """Return the verdicts, as soon as all are settled, at the latest after `wait_s`."""
-        wanted, called_ns = tuple(checks), self._pacer.now_ns()
+        """Return the verdicts, as soon as all are settled: see `judging`."""
+        return await judge(self, checks, wait_s=wait_s, patience=patience)
 
-        def judge() -> list[Verdict]:
-            evidence = Evidence(
-                exchanges=self.exchanges(),
-                marks=tuple(self.marks),
-                now_ns=self._pacer.now_ns(),
-                called_ns=called_ns,
-                patience=patience,
-                prices=self.settings.prices,
-            )
-            return [evaluate(check, evidence) for check in wanted]
+    def evidence(self, *, called_ns: int | None = None, patience: float = 1.0) -> Evidence:
+        """Return all that can be judged, as it stands now."""
+        now_ns = self._pacer.now_ns()
+        return Evidence(
+            exchanges=self.exchanges(),
+            marks=tuple(self.marks),
+            now_ns=now_ns,
+            called_ns=now_ns if called_ns is None else called_ns,
+            patience=patience,
+            prices=self.settings.prices,
+            heard=self.hearing.facts,
+            evicted=self.journal.evicted,
+        )
 
-        verdicts: list[Verdict] = []
-
-        def decided() -> bool:
-            verdicts[:] = judge()
-            return all(verdict.settled for verdict in verdicts)
-
-        def deadline() -> int | None:
-            return min((v.settles_ns for v in verdicts if v.settles_ns is not None), default=None)
-
-        await self.wait_until(decided, wait_s=wait_s, sooner=deadline)
-        return verdicts
+    def now_ns(self) -> int:
+        """Return the present instant of the session's clock."""
+        return self._pacer.now_ns()
 
     async def wait_until(
         self,
@@ -242,6 +242,10 @@ class Session:
         self._cut()
         self.ended_at_ns = self._pacer.now_ns()
         self._waiters.wake()
+
+    def forget(self) -> None:
+        """Drop the record of a session that has ended; that it has is still known."""
+        self._begin()
 
     def _cut(self) -> None:
         for stream in list(self._running.values()):
@@ -310,6 +314,8 @@ class Sessions:
         session.end()
         del self._live[id]
         self._ended[id] = session
+        for older in list(self._ended.values())[-REMEMBERED_WHOLE - 1 : -REMEMBERED_WHOLE]:
+            older.forget()
         while len(self._ended) > MOST_ENDED:
             del self._ended[next(iter(self._ended))]
         if id == DEFAULT:

@@ -355,6 +355,7 @@ async def run_checks(request: web.Request) -> web.Response:
             "message": verdict.message,
             "report": verdict.report,
             "measured_from": verdict.measured_from,
+            "inconclusive": verdict.inconclusive,
         }
         for verdict in verdicts
     ]

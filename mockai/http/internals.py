@@ -22,7 +22,7 @@ from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from mockai.core import openai_errors
 from mockai.http.crowd import Crowd, TurnedAway
-from mockai.http.tcp import Socket, reset_on_close, watch_for_end
+from mockai.http.tcp import Socket, has_left, reset_on_close, watch_for_end
 
 _log = logging.getLogger("mockai")
 _numbers = itertools.count(1)
@@ -204,6 +204,14 @@ def connection_of(request: web.BaseRequest) -> Connection:
     return protocol
 
 
+def is_there(connection: Connection) -> bool:
+    """Say whether the peer still keeps its side open, by what the kernel knows by now."""
+    sock = connection.socket
+    if connection.is_lost or connection.is_half_closed or sock is None:
+        return False
+    return not has_left(sock)
+
+
 def descriptor_of(connection: Connection) -> int | None:
     """Return the descriptor to write to; `None` when the connection is gone."""
     transport = connection.transport
@@ -255,14 +263,13 @@ async def listen(
     return await loop.create_server(admitted, sock=sock, backlog=backlog)
 
 
-async def stop_listening(server: asyncio.Server) -> None:
-    """Accept no more.
+async def stop_accepting(listener: asyncio.Server) -> None:
+    """Accept no more connections; those that have just been accepted are set up first.
 
-    What has just been accepted becomes a connection first: asyncio would forget it (CPython's
-    gh-109564), and its client would wait for nothing.
+    Closed at once, asyncio would forget the latter without closing them (3.11): they would wait.
     """
     loop = asyncio.get_running_loop()
-    for sock in server.sockets:
+    for sock in listener.sockets:
         loop.remove_reader(sock.fileno())
     await asyncio.sleep(0)
-    server.close()
+    listener.close()

@@ -24,7 +24,7 @@ from mockai.engine.sessions import Sessions, Settings
 from mockai.engine.sink import AHEAD
 from mockai.http.app import make_app
 from mockai.http.crowd import TOO_MANY, Crowd, Faults, descriptors, room_for
-from mockai.http.internals import listen, stop_listening
+from mockai.http.internals import listen, stop_accepting
 from mockai.http.state import ServerOptions, State
 from mockai.http.tcp import bound_run_ahead, notice_silence
 
@@ -115,7 +115,7 @@ class Server:
         state, runner, listener = self._state, self._runner, self._listener
         if state is None or runner is None or listener is None:
             return
-        await stop_listening(listener)
+        await stop_accepting(listener)
         state.closing.set()
         await self._drain(state.sessions)
         state.sessions.shut_down()

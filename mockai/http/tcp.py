@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import select
 import socket
 import struct
@@ -46,6 +47,17 @@ class Queue(NamedTuple):
     def end(self) -> int:
         """Every byte that this side's kernel has taken."""
         return self.acked + self.unsent
+
+
+def has_left(sock: Socket) -> bool:
+    """Say whether the peer has closed, be it only just now: a FIN that nobody has read counts."""
+    try:
+        with socket.socket(fileno=os.dup(sock.fileno())) as looking:  # non-blocking, as its twin
+            return not looking.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def queue_of(sock: Socket | None) -> Queue | None:

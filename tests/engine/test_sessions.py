@@ -10,6 +10,7 @@ import pytest
 from mockai.core.checks.cancelled import Cancelled
 from mockai.core.checks.completed import Completed
 from mockai.core.errors import FullError, NotFoundError, OpenAIError, ScenarioError
+from mockai.core.exchange import Connection, RequestFacts
 from mockai.core.matching import Incoming
 from mockai.core.scenario import Scenario
 from mockai.engine import sessions as sessions_module
@@ -263,6 +264,20 @@ def test_only_so_many_ended_sessions_are_remembered(monkeypatch: pytest.MonkeyPa
         house.create(name)
         house.delete(name)
     assert [house.find(name) is not None for name in ("a", "b", "c")] == [False, True, True]
+
+
+def test_the_record_of_an_ended_session_is_dropped_after_a_while() -> None:
+    """Nobody can ask for it, and a thousand of them would fill the memory."""
+    sessions = Sessions(VirtualPacer())
+    ended = []
+    for number in range(sessions_module.REMEMBERED_WHOLE + 2):
+        session = sessions.create(f"s{number}")
+        recorder = session.receive(RequestFacts(), Connection(), wall_s=0.0)
+        session.ended(recorder.fail(0, "refused"))
+        ended.append(sessions.delete(session.id))
+    kept = [len(session.exchanges()) for session in ended]
+    assert kept == [0, 0] + [1] * sessions_module.REMEMBERED_WHOLE
+    assert sessions.find("s0") is ended[0]
 
 
 def test_a_full_house_refuses_and_evicts_nobody() -> None:

@@ -26,7 +26,9 @@ from mockai.core.tokens import get_encoding
 
 RECEIVED_NS = 5_000_000_000
 SECOND = 1_000_000_000
-ASKED = RequestFacts(path="/v1/chat/completions", endpoint="chat.completions", model="gpt-4o-mini")
+ASKED = RequestFacts(
+    path="/v1/chat/completions", endpoint="chat.completions", model="gpt-4o-mini", stream=True
+)
 
 
 def scenario_of(*steps: Any, name: str = "story", **fields: Any) -> Scenario:

@@ -18,9 +18,10 @@ from tests.support.facts import (
 )
 
 
-def found(exchange: Exchange, **facts: Any) -> list[str]:
-    """Return the names of what was found."""
-    return [finding.name for finding in diagnose(exchange, evidence_of(exchange, **facts))]
+def found(exchange: Exchange, check: str | None = None, **facts: Any) -> list[str]:
+    """Return the names of what was found; `check` is what the exchange has failed."""
+    evidence = evidence_of(exchange, **facts)
+    return [finding.name for finding in diagnose(exchange, evidence, check)]
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,6 @@ def found(exchange: Exchange, **facts: Any) -> list[str]:
         (completed_exchange(marks=(mark_at(0.4, 400),)), []),
         (completed_exchange(), []),
         (cancelled_exchange(marks=(mark_at(0.4),)), []),
-        (open_exchange(), ["left-open"]),
         (open_exchange(marks=(mark_at(0.4),)), ["left-open"]),
         (open_exchange(outcome="failed", cause="refused", error="no"), ["refused"]),
         (open_exchange(outcome="failed", cause="shutdown", error="no"), []),
@@ -53,8 +53,12 @@ def test_a_finding_names_the_exchange_and_the_cure() -> None:
         completed_exchange(id="ex_7", marks=(mark_at(0.4),)), evidence_of(now_s=9)
     )
     assert finding.exchange == "ex_7"
-    assert finding.explanation.startswith("The stream was read to its end after the mark 'stop'")
-    assert "`await stream.close()`" in finding.explanation
+    assert finding.text.startswith("The stream was read to its end after the mark 'stop'")
+    assert "`await stream.close()`" in finding.cure
+    assert finding.evidence == (
+        "mark 'stop' at 0.400 s, at token 12",
+        "388 more tokens were read",
+    )
 
 
 @pytest.mark.parametrize(
@@ -68,5 +72,5 @@ def test_a_finding_names_the_exchange_and_the_cure() -> None:
 def test_what_is_left_open_says_where_it_stands(holds: Any, where: str) -> None:
     """Since receipt, and at which gate, if it stands at one now."""
     exchange = open_exchange(holds=holds)
-    (finding,) = diagnose(exchange, evidence_of(exchange, now_s=3))
+    (finding,) = diagnose(exchange, evidence_of(exchange, now_s=3), "cancelled")
     assert where in finding.explanation

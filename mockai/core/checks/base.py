@@ -1,19 +1,28 @@
 """What a check is, what it is judged by, and what it says.
 
-A check looks at one exchange at a time and answers with rows: a field, what was expected, what
-was seen. Selecting exchanges, counting and waiting are the same for all: see `evaluate`.
+A check looks at one exchange at a time (or, as `SetCheck`, at all together) and answers with rows:
+a field, what was expected, what was seen. Selecting, counting and waiting are the same for all:
+see `evaluate`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from mockai.core.exchange import Exchange
 from mockai.core.model import Model
 from mockai.core.prices import NO_PRICES, Prices
+from mockai.core.sign_of_life import Heard
+from mockai.core.units import Duration
+
+DEFAULT_QUIET_S = 1.0
+"""How long an absence is watched: it covers the first retry of the official clients."""
+MAX_QUIET_S = 60.0
+Quiet = Annotated[Duration, Field(le=MAX_QUIET_S)]
+"""For how long nothing more must come, in seconds or as text; 0 judges what there is so far."""
 
 
 class Where(Model):
@@ -58,7 +67,10 @@ class MarkStamp:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that a verdict may look at. `patience` multiplies every time limit."""
+    """All that a verdict may look at. `patience` multiplies every time limit.
+
+    `evicted` counts the exchanges that the journal has dropped to stay small.
+    """
 
     exchanges: tuple[Exchange, ...]
     marks: tuple[MarkStamp, ...] = ()
@@ -66,6 +78,13 @@ class Evidence:
     called_ns: int = 0
     patience: float = 1.0
     prices: Prices = NO_PRICES
+    heard: Heard | None = None
+    """What was heard of a command that has ended; `None`: nobody said that one has."""
+    evicted: int = 0
+
+    def mark(self, name: str) -> MarkStamp | None:
+        """Return the newest mark of a name."""
+        return next((mark for mark in reversed(self.marks) if mark.name == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +104,7 @@ def fate(exchange: Exchange) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What one exchange says to a check. `settled` is false while time may still change it."""
+    """What one exchange (or all) says to a check. `settled` is false while it may still change."""
 
     rows: tuple[Row, ...]
     settled: bool = True
@@ -93,6 +112,8 @@ class Judgement:
     """When time alone settles it; `None` when only an event can."""
     measured_from: str | None = None
     hint: str | None = None
+    blamed: tuple[Exchange, ...] = ()
+    """Of a judgement of all: those that broke it."""
 
     @property
     def passed(self) -> bool:
@@ -111,6 +132,8 @@ class Verdict:
     measured_from: str | None = None
     settled: bool = True
     settles_ns: int | None = None
+    inconclusive: bool = False
+    """It would have passed, had not an exit been able to do the same; `passed` is false."""
 
 
 class Check(Model):
@@ -119,6 +142,10 @@ class Check(Model):
     name: ClassVar[str]
     denied: ClassVar[str] = "it did not"
     """What follows the sentence when it is not so."""
+    needs_one: ClassVar[bool] = True
+    """True when it fails without any exchange that fits."""
+    counts_itself: ClassVar[bool] = False
+    """True when `count` is the check's own: of some kind of those selected."""
 
     where: Where = Where()
     count: int | None = Field(default=None, ge=1, description="exactly this many must be selected")
@@ -131,6 +158,10 @@ class Check(Model):
         """Return the same as a fact."""
         return f"the client did {self.sentence()}"
 
+    def denial(self) -> str:
+        """Return the words that say that it is not so."""
+        return self.denied
+
     def subject(self, default: str) -> str:
         """Return what the sentence is about: the scenario, and what else `where` selects by."""
         named = f"'{self.where.scenario}'" if self.where.scenario else default
@@ -140,3 +171,28 @@ class Check(Model):
     def judge(self, exchange: Exchange, evidence: Evidence) -> Judgement:
         """Compare one exchange with the expectation."""
         raise AssertionError(self.name)
+
+
+class SetCheck(Check):
+    """An expectation about all selected exchanges together; an absence holds for none too."""
+
+    needs_one: ClassVar[bool] = False
+
+    def whose(self) -> str:
+        """Return the words for what `where` selects by, if by anything."""
+        return "" if self.where == Where() else f" ({self.where})"
+
+    def judge_all(self, selected: tuple[Exchange, ...], evidence: Evidence) -> Judgement:
+        """Compare what there is with the expectation."""
+        raise AssertionError(self.name)
+
+
+def dropped_row(evidence: Evidence) -> Row:
+    """Return whether the record is whole: what the journal has dropped cannot be counted."""
+    seen = f"{evidence.evicted} exchanges were dropped" if evidence.evicted else "whole"
+    return Row("journal", "whole", seen, not evidence.evicted)
+
+
+def quiet_ends_ns(quiet_s: float, since_ns: int, evidence: Evidence) -> int:
+    """Return when an absence has been watched for long enough, patience included."""
+    return since_ns + round(quiet_s * evidence.patience * 1e9)

@@ -1,35 +1,44 @@
 """Turn a check and the evidence into a verdict.
 
-Every selected exchange must meet the check; none selected fails it; `count` demands exactly so
-many. A verdict that is not `settled` may still change with time: the caller decides how long to
-wait.
+Every selected exchange must meet the check; none selected fails it (unless it is an absence);
+`count` demands exactly so many. A verdict that is not `settled` may still change with time: the
+caller decides how long to wait.
 """
 
 from __future__ import annotations
 
-from mockai.core.checks.base import Check, Evidence, Judgement, Verdict
+from mockai.core.checks.alive import confirmed
+from mockai.core.checks.base import Check, Evidence, Judgement, SetCheck, Verdict
 from mockai.core.exchange import Exchange
-from mockai.core.report import block, overview
+from mockai.core.findings import diagnose_all
+from mockai.core.report import block, overview, summary
 
 NONE_REACHED = "no request reached mockai: is OPENAI_BASE_URL used?"
 _SHOWN = 5
+Judged = tuple[Exchange, Judgement]
 
 
-def evaluate(check: Check, evidence: Evidence) -> Verdict:
-    """Return the verdict as things stand now."""
+def evaluate(check: Check, evidence: Evidence, *, explain: bool = True) -> Verdict:
+    """Return the verdict as things stand now; its report only if it is to be explained."""
+    return confirmed(check, _judged(check, evidence, explain=explain), evidence)
+
+
+def _judged(check: Check, evidence: Evidence, *, explain: bool) -> Verdict:
     broken = [item for item in evidence.exchanges if item.cause == "internal"]
     if broken:
         return _internal(check, broken)
     selected = check.where.select(evidence.exchanges)
-    if not selected:
+    if not evidence.exchanges or (not selected and check.needs_one):
         return _nothing(check, evidence)
-    if check.count is not None and len(selected) != check.count:
+    if not check.counts_itself and check.count not in {None, len(selected)}:
         return _miscounted(check, check.count, selected)
+    if isinstance(check, SetCheck):
+        return _of_all(check, selected, evidence, explain=explain)
     judged = [(item, check.judge(item, evidence)) for item in selected]
-    return _verdict(check, judged, evidence)
+    return _verdict(check, judged, evidence, explain=explain)
 
 
-def _verdict(check: Check, judged: list[tuple[Exchange, Judgement]], evidence: Evidence) -> Verdict:
+def _verdict(check: Check, judged: list[Judged], evidence: Evidence, *, explain: bool) -> Verdict:
     failed = [(item, judgement) for item, judgement in judged if not judgement.passed]
     measured_from = next((j.measured_from for _, j in judged if j.measured_from), None)
     if not failed:
@@ -42,25 +51,55 @@ def _verdict(check: Check, judged: list[tuple[Exchange, Judgement]], evidence: E
             settled=all(judgement.settled for _, judgement in judged),
         )
     message = f"expected the client to {check.sentence()}; {_but(check, failed, len(judged))}."
-    blocks = [block(item, judgement, evidence) for item, judgement in failed]
     return Verdict(
         check=check.name,
         passed=False,
         message=message,
-        report="\n\n".join([message, *blocks]),
+        report=_blocks(check, message, failed, evidence) if explain else "",
         measured_from=measured_from,
         settled=any(judgement.settled for _, judgement in failed),
         settles_ns=min((j.settles_ns for _, j in failed if j.settles_ns), default=None),
     )
 
 
-def _but(check: Check, failed: list[tuple[Exchange, Judgement]], whole: int) -> str:
+def _blocks(check: Check, message: str, failed: list[Judged], evidence: Evidence) -> str:
+    found = diagnose_all(evidence, {item.id: check.name for item, _ in failed})
+    blocks = [block(item, judgement, found[item.id]) for item, judgement in failed]
+    return "\n\n".join([message, *blocks])
+
+
+def _of_all(
+    check: SetCheck, selected: tuple[Exchange, ...], evidence: Evidence, *, explain: bool
+) -> Verdict:
+    judgement = check.judge_all(selected, evidence)
+    seen = "; ".join(f"{row.field}: {row.actual}" for row in judgement.rows if not row.ok)
+    message = f"expected the client to {check.sentence()}; {check.denial()} ({seen})."
+    passed = judgement.passed
+    return Verdict(
+        check=check.name,
+        passed=passed,
+        message=check.achieved() if passed else message,
+        report=_summary(check, message, judgement, evidence) if explain and not passed else "",
+        measured_from=judgement.measured_from,
+        settled=judgement.settled,
+        settles_ns=judgement.settles_ns,
+    )
+
+
+def _summary(check: Check, message: str, judgement: Judgement, evidence: Evidence) -> str:
+    blamed = {item.id: check.name for item in judgement.blamed}
+    found = diagnose_all(evidence, blamed)
+    told = [one for key in (*blamed, None) for one in found.get(key, ())]
+    return f"{message}\n\n{summary(judgement, told)}"
+
+
+def _but(check: Check, failed: list[Judged], whole: int) -> str:
     """Return what was seen instead, in one line: all of it for one exchange, else of the first."""
     exchange, judgement = failed[0]
     seen = "; ".join(f"{row.field}: {row.actual}" for row in judgement.rows if not row.ok)
     if whole == 1:
-        return f"{check.denied} ({seen})"
-    return f"in {len(failed)} of {whole} exchanges {check.denied} (#{exchange.seq} {seen})"
+        return f"{check.denial()} ({seen})"
+    return f"in {len(failed)} of {whole} exchanges {check.denial()} (#{exchange.seq} {seen})"
 
 
 def _nothing(check: Check, evidence: Evidence) -> Verdict:

@@ -10,6 +10,7 @@ import json
 import random
 import string
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from json.encoder import encode_basestring
 from typing import Any
@@ -31,6 +32,7 @@ BODY_HEADERS = (("content-type", "application/json"),)
 DONE = b"data: [DONE]\n\n"
 
 _ALNUM = string.ascii_letters + string.digits
+_AS_ALNUM = bytes(ord(_ALNUM[byte % len(_ALNUM)]) for byte in range(256))
 _PADDING = "".join(random.Random(16).choices(_ALNUM, k=1024))
 _PAD_STEPS = 16  # the real stream keeps len("data: " + json) constant modulo 16 ...
 _PAD_REST = 7  # ... and that constant was 7 in every recording
@@ -48,8 +50,7 @@ def plan_chat(
     usage_report: UsageReport = "final",
 ) -> Plan:
     """Return the plan of one request. Same arguments, same bytes; `created` is Unix seconds."""
-    reply, letters = stage.reply, random.Random(seed).choices(_ALNUM, k=29)
-    completion_id = "chatcmpl-" + "".join(letters)
+    reply, completion_id = stage.reply, _completion_id(seed)
     shared = {"id": completion_id, "created": created, "model": snapshot_of(request.model)}
     figures = usage(reply, prompt_tokens)
     if stage.ending == "error" and stage.error is not None:
@@ -243,11 +244,24 @@ class ChatFrames:
 
     def body(self) -> bytes:
         """Render the whole answer as one JSON body, indented as the real API's."""
+        members = {name: json.dumps(value) for name, value in self._head.items()}
+        members["choices"] = self._choices()
+        if self._report != "none":
+            members["usage"] = _usage_text(_dumps(self._usage))
+        members |= {name: json.dumps(value) for name, value in _tier(self._head).items()}
+        lines = ",\n".join(f'  "{name}": {text}' for name, text in members.items())
+        return f"{{\n{lines}\n}}".encode("ascii")
+
+    def _choices(self) -> str:
+        """Return the text of the choices, rendered once for all plays unless a seed is in it."""
+        memo, key = self._reply.memo, ("choices", _is_gpt5(self._head))
+        if self._logprobs is None and key in memo:
+            return memo[key]
         choices = [self._choice(number) for number in range(self._reply.choices)]
-        whole = {**self._head, "choices": choices, "usage": self._usage, **_tier(self._head)}
-        if self._report == "none":
-            del whole["usage"]
-        return json.dumps(whole, indent=2).encode("ascii")
+        text = _indented(choices)
+        if self._logprobs is None and not any("tool_calls" in one["message"] for one in choices):
+            memo[key] = text
+        return text
 
     def _choice(self, number: int) -> dict[str, Any]:
         choice: dict[str, Any] = {"index": number, "message": self._message(number)}
@@ -335,6 +349,11 @@ def _openings(reply: Reply) -> frozenset[int]:
     return frozenset(found.values())
 
 
+def _completion_id(seed: int) -> str:
+    drawn = blake2b(f"{seed}".encode(), digest_size=29).digest()
+    return "chatcmpl-" + drawn.translate(_AS_ALNUM).decode("ascii")
+
+
 def usage(reply: Reply, prompt_tokens: int) -> dict[str, Any]:
     """Return the `usage` object: every detail is a subset of the two totals."""
     prompt = reply.usage.get("prompt_tokens", prompt_tokens)
@@ -367,3 +386,13 @@ def _is_gpt5(head: Mapping[str, Any]) -> bool:
 
 def _dumps(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
+
+
+def _indented(member: Any) -> str:
+    """Return the JSON of a member of a body. Slow: only without indents does C render it."""
+    return json.dumps(member, indent=2).replace("\n", "\n  ")
+
+
+@lru_cache(512)
+def _usage_text(compact: str) -> str:
+    return _indented(json.loads(compact))

@@ -1,0 +1,41 @@
+"""What is heard of the command that uses a session, until somebody says that it has ended.
+
+Only under `mockai run`, or whoever else knows of an end, is this ever looked at.
+"""
+
+from __future__ import annotations
+
+from mockai.core.sign_of_life import Heard
+from mockai.engine.pacer import Pacer
+
+
+class Hearing:
+    """Keeps the newest request and the newest answer that was waited for."""
+
+    def __init__(self, pacer: Pacer) -> None:
+        self._pacer = pacer
+        self._request_ns: int | None = None
+        self._answer_ns: int | None = None
+        self._ended_ns: int | None = None
+
+    def request(self) -> None:
+        """Note that a request has come, to either surface."""
+        if self._ended_ns is None:
+            self._request_ns = self._pacer.now_ns()
+
+    def answer(self) -> None:
+        """Note that an answer was taken by somebody who is still there."""
+        if self._ended_ns is None:
+            self._answer_ns = self._pacer.now_ns()
+
+    def end(self) -> None:
+        """Note that the command has ended: what is heard from now on is not the command."""
+        if self._ended_ns is None:
+            self._ended_ns = self._pacer.now_ns()
+
+    @property
+    def facts(self) -> Heard | None:
+        """What was heard of a command that has ended; `None` while it may still run."""
+        if self._ended_ns is None:
+            return None
+        return Heard(self._ended_ns, self._request_ns, self._answer_ns)

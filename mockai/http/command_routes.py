@@ -1,0 +1,46 @@
+"""The command under test, as its server knows it: when it was heard of, and that it has ended.
+
+`mockai run` says so by `POST …/exit`. From then on a cancel that nothing but the exit may have made
+is inconclusive: see `core.sign_of_life`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from mockai.http.internals import connection_of, is_there
+from mockai.http.state import STATE
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_SESSION = "/_mockai/sessions/{session}"
+_EXIT = f"{_SESSION}/exit"
+
+
+def routes() -> list[web.RouteDef]:
+    """Return the routes."""
+    return [web.post(_EXIT, note_exit)]
+
+
+async def note_exit(request: web.Request) -> web.Response:
+    """Note that the command which used this session has ended, just now."""
+    session = request.app[STATE].sessions.get(request.match_info["session"])
+    session.hearing.end()
+    return web.json_response({"session": session.id, "ended": True})
+
+
+@web.middleware
+async def hear(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Note each control call of a session, and each answer that somebody is there to take."""
+    route = request.match_info.route.resource
+    path = route.canonical if route is not None else ""
+    if not path.startswith(_SESSION) or path == _EXIT:
+        return await handler(request)
+    session = request.app[STATE].sessions.find(request.match_info["session"])
+    if session is not None:
+        session.hearing.request()
+    answer = await handler(request)
+    if session is not None and is_there(connection_of(request)):
+        session.hearing.answer()
+    return answer
