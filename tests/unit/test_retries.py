@@ -1,4 +1,4 @@
-"""A request that asks again what came to nothing is linked to it; a person's new question is not."""
+"""What asks again after an attempt that came to nothing is linked to it; a new question is not."""
 
 from __future__ import annotations
 
