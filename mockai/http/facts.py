@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Literal
 
@@ -57,7 +58,8 @@ def _named_session(request: web.Request) -> tuple[str, Via | None]:
 
 def facts_of(request: web.Request, state: State, via: Via | None) -> RequestFacts:
     """Return what is known before the body has been read."""
-    headers = {name.lower(): _kept(name.lower(), value) for name, value in request.headers.items()}
+    items = ((_known(name), value) for name, value in request.headers.items())
+    headers = {name: value[:_HEADER_LIMIT] if keep else None for (name, keep), value in items}
     version = request.version
     return RequestFacts(
         method=request.method,
@@ -73,9 +75,11 @@ def facts_of(request: web.Request, state: State, via: Via | None) -> RequestFact
     )
 
 
-def _kept(name: str, value: str) -> str | None:
-    keep = name in _KEPT or name.startswith(_KEPT_PREFIXES)
-    return value[:_HEADER_LIMIT] if keep else None
+@lru_cache(1_024)
+def _known(name: str) -> tuple[str, bool]:
+    """Return a header's name in lower case, and whether its value is kept."""
+    lower = name.lower()
+    return lower, lower in _KEPT or lower.startswith(_KEPT_PREFIXES)
 
 
 def _key(request: web.Request) -> str | None:
