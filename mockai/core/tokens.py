@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources.abc import Traversable
 
 import tiktoken
@@ -51,6 +51,7 @@ ALIASES: Mapping[str, str] = {"o200k_harmony": "o200k_base"}
 # both encodings begin a new token anyway; only one without such a place can cost a token more.
 MAX_PIECE = 50_000
 _LOOK_BACK = 1_000
+SHORT = 200  # characters: roles, names and the prompts of tests are counted again and again
 _BETWEEN_WORDS = re.compile("[A-Za-z](?= [A-Za-z])")
 
 
@@ -61,10 +62,11 @@ class Encoding:
     2
     """
 
-    __slots__ = ("_tiktoken", "name")
+    __slots__ = ("_count_short", "_tiktoken", "name")
 
     def __init__(self, inner: tiktoken.Encoding) -> None:
         self._tiktoken = inner
+        self._count_short = lru_cache(4_096)(lambda text: len(inner.encode_ordinary(text)))
         self.name: str = inner.name
 
     def __repr__(self) -> str:
@@ -72,7 +74,7 @@ class Encoding:
 
     def count(self, text: str) -> int:
         """How many tokens `encode(text)` has."""
-        return len(self.encode(text))
+        return self._count_short(text) if len(text) <= SHORT else len(self.encode(text))
 
     def encode(self, text: str) -> list[int]:
         """The tokens of `text`, all of it ordinary: `<|endoftext|>` is nine tokens or so.
@@ -119,6 +121,7 @@ def load_encoding(name: str, directory: Traversable) -> Encoding:
     )
 
 
+@lru_cache(256)
 def encoding_for_model(model: str) -> tuple[str, str]:
     """Name the encoding for `model`, and the basis: "exact" (MODELS has it) or "default"."""
     # tiktoken's own table tests the prefix `ft:gpt-4` and so takes ft:gpt-4.1-mini for a gpt-4.

@@ -55,9 +55,11 @@ class Entry:
             self._limited(request, encoding, speed, turn, choice)
             for choice in range(request.choices)
         ]
+        reply, jitter = joined(replies), self.scenario.pace.jitter
+        if not jitter and not reply.faults:
+            return Staged(reply)
         draw = Random(seed)
-        reply = jittered(joined(replies), self.scenario.pace.jitter, draw)
-        return staged(reply, ordinal=ordinal, draw=draw)
+        return staged(jittered(reply, jitter, draw), ordinal=ordinal, draw=draw)
 
     def take(self, tokens: int, *, model: str, now_s: float) -> OpenAIError | None:
         """Draw from the rate limiter, if there is one; return the refusal."""

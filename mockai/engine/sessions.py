@@ -80,6 +80,7 @@ class Session:
     def _begin(self) -> None:
         """Start a new generation: nothing of the one before is left."""
         self.generation += 1
+        self._prefix = f"ex_{secrets.token_hex(5)}"
         self.scripts = Scripts(
             self._loaded,
             speed=self.settings.speed,
@@ -100,7 +101,7 @@ class Session:
         self.hearing.request()
         seq = self.journal.next_seq()
         recorder = Recorder(
-            id=f"ex_{secrets.token_hex(8)}",
+            id=f"{self._prefix}{seq:06x}",
             seq=seq,
             session=self.id,
             generation=self.generation,

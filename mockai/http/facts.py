@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Literal
 
@@ -78,16 +79,19 @@ def facts_of(request: web.Request, state: State, via: Via | None) -> RequestFact
 def _headers(request: web.Request) -> dict[str, str | None]:
     """Return the headers by name; what came several times, as proxies add it, as a list."""
     headers: dict[str, str | None] = {}
-    for original, value in request.headers.items():
-        name = original.lower()
+    for given, value in request.headers.items():
+        name, keep = _known(given)
         before = headers.get(name)
-        headers[name] = _kept(name, f"{before}, {value}" if before is not None else value)
+        whole = f"{before}, {value}" if before is not None else value
+        headers[name] = whole[:_HEADER_LIMIT] if keep else None
     return headers
 
 
-def _kept(name: str, value: str) -> str | None:
-    keep = name in _KEPT or name.startswith(_KEPT_PREFIXES)
-    return value[:_HEADER_LIMIT] if keep else None
+@lru_cache(1_024)
+def _known(name: str) -> tuple[str, bool]:
+    """Return a header's name in lower case, and whether its value is kept."""
+    lower = name.lower()
+    return lower, lower in _KEPT or lower.startswith(_KEPT_PREFIXES)
 
 
 def _key(request: web.Request) -> str | None:

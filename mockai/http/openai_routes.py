@@ -154,10 +154,9 @@ class _Exchange:
 
     def _incoming(self, chat: ChatRequest) -> Incoming:
         request = self.request
-        headers = {name.lower(): value for name, value in request.headers.items()}
         session = request.match_info.get("session")
         path = request.path.removeprefix(f"/s/{session}") if session else request.path
-        return Incoming(chat, path, headers, self.recorder.seq)
+        return Incoming(chat, path, request.headers, self.recorder.seq)
 
     def _note_choice(self, chosen: Chosen) -> None:
         self.chosen = chosen
@@ -187,6 +186,8 @@ class _Exchange:
     async def _read(self) -> bytes:
         limits = self.state.options.limits
         try:
+            if self.request.content.is_eof():  # it is all here, as most are: no need of a timer
+                return await self.request.read()
             async with asyncio.timeout(limits.idle_s):
                 return await self.request.read()
         except web.HTTPRequestEntityTooLarge:

@@ -133,13 +133,13 @@ class ChatFrames:
         self._request, self._reply, self._error = request, stage.reply, stage.error
         self._usage, self._report, self._seed = figures, usage_report, seed
         self._head = {"id": shared["id"], "object": "chat.completion", **shared}
-        chunk_head = {**self._head, "object": "chat.completion.chunk", **_tier(self._head)}
+        chunk_head = {**self._head, "object": "chat.completion.chunk", **_tier(shared["model"])}
         self._before = "data: " + _dumps(chunk_head)[:-1] + ',"choices":['
         wanted = request.body.get("logprobs") is True
         top = request.body.get("top_logprobs") or 0
         self._logprobs = Logprobs(encoding, seed, top) if wanted else None
         # Chunks of the gpt-4o era have `logprobs`, as null; those of gpt-5 lack the key.
-        self._choice_end = ("" if _is_gpt5(self._head) else ',"logprobs":null') + _FINISH
+        self._choice_end = ("" if _is_gpt5(shared["model"]) else ',"logprobs":null') + _FINISH
         self._after = "]" + (',"usage":null' if self._final_chunk else "")
         self._pad = seed if request.include_obfuscation else -1
         self._openings = _openings(self._reply)
@@ -244,17 +244,19 @@ class ChatFrames:
 
     def body(self) -> bytes:
         """Render the whole answer as one JSON body, indented as the real API's."""
-        members = {name: json.dumps(value) for name, value in self._head.items()}
-        members["choices"] = self._choices()
+        before, after = _around_choices(self._head["model"])
+        usage = ""
         if self._report != "none":
-            members["usage"] = _usage_text(_dumps(self._usage))
-        members |= {name: json.dumps(value) for name, value in _tier(self._head).items()}
-        lines = ",\n".join(f'  "{name}": {text}' for name, text in members.items())
-        return f"{{\n{lines}\n}}".encode("ascii")
+            usage = f'  "usage": {_usage_text(_dumps(self._usage))},\n'
+        return (
+            f'{{\n  "id": "{self._head["id"]}",\n  "object": "chat.completion",\n'
+            f'  "created": {self._head["created"]},\n{before}'
+            f'  "choices": {self._choices()},\n{usage}{after}'
+        ).encode("ascii")
 
     def _choices(self) -> str:
         """Return the text of the choices, rendered once for all plays unless a seed is in it."""
-        memo, key = self._reply.memo, ("choices", _is_gpt5(self._head))
+        memo, key = self._reply.memo, ("choices", _is_gpt5(self._head["model"]))
         if self._logprobs is None and key in memo:
             return memo[key]
         choices = [self._choice(number) for number in range(self._reply.choices)]
@@ -268,7 +270,7 @@ class ChatFrames:
         if self._logprobs is not None:
             text = self._reply.said("content", number)
             choice["logprobs"] = {"content": self._logprobs.of(text, 0), "refusal": None}
-        elif not _is_gpt5(self._head):
+        elif not _is_gpt5(self._head["model"]):
             choice["logprobs"] = None
         choice["finish_reason"] = self._reply.finish_reason
         return choice
@@ -375,17 +377,24 @@ def usage(reply: Reply, prompt_tokens: int) -> dict[str, Any]:
     }
 
 
-def _tier(head: Mapping[str, Any]) -> dict[str, Any]:
-    fingerprint = None if _is_gpt5(head) else "fp_0123456789"
+def _tier(model: str) -> dict[str, Any]:
+    fingerprint = None if _is_gpt5(model) else "fp_0123456789"
     return {"service_tier": "default", "system_fingerprint": fingerprint}
 
 
-def _is_gpt5(head: Mapping[str, Any]) -> bool:
-    return str(head["model"]).startswith("gpt-5")
+def _is_gpt5(model: str) -> bool:
+    return model.startswith("gpt-5")
 
 
 def _dumps(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
+
+
+@lru_cache(256)
+def _around_choices(model: str) -> tuple[str, str]:
+    """Return what stands in a body just before the choices, and last of all."""
+    tier = ",\n".join(f'  "{name}": {json.dumps(value)}' for name, value in _tier(model).items())
+    return f'  "model": {json.dumps(model)},\n', f"{tier}\n}}"
 
 
 def _indented(member: Any) -> str:

@@ -121,10 +121,12 @@ def _check_known(body: Mapping[str, Any]) -> None:
 
 def _check_each(body: Mapping[str, Any]) -> None:
     """Judge each parameter by itself; null is as good as absent, except for `messages`."""
-    for param, check in PARAMETERS.items():
-        if param in body and (body[param] is not None or param == "messages"):
-            check(body[param], param)
+    for param in sorted(body, key=_ORDER.__getitem__):
+        if body[param] is not None or param == "messages":
+            PARAMETERS[param](body[param], param)
 
+
+_ORDER = {param: place for place, param in enumerate(PARAMETERS)}
 
 _Needs = tuple[str, str, Callable[[str, str], OpenAIError]]
 _NEEDS: tuple[_Needs, ...] = (
