@@ -241,7 +241,7 @@ class Recorder:
         exchange = self._exchange(
             now_ns, outcome, phase=phase, cause=cause, disconnect=disconnect, ended=True
         )
-        return replace(exchange, bill=bill(exchange, self.policy, self.prices))
+        return exchange.billed(bill(exchange, self.policy, self.prices))
 
     def _exchange(
         self,

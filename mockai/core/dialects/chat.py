@@ -133,8 +133,7 @@ class ChatFrames:
         self._request, self._reply, self._error = request, stage.reply, stage.error
         self._usage, self._report, self._seed = figures, usage_report, seed
         self._head = {"id": shared["id"], "object": "chat.completion", **shared}
-        chunk_head = {**self._head, "object": "chat.completion.chunk", **_tier(shared["model"])}
-        self._before = "data: " + _dumps(chunk_head)[:-1] + ',"choices":['
+        self._before = self._chunk_head() if request.stream else ""
         wanted = request.body.get("logprobs") is True
         top = request.body.get("top_logprobs") or 0
         self._logprobs = Logprobs(encoding, seed, top) if wanted else None
@@ -144,6 +143,11 @@ class ChatFrames:
         self._pad = seed if request.include_obfuscation else -1
         self._openings = _openings(self._reply)
         self._plain = self._logprobs is None and usage_report != "continuous"
+
+    def _chunk_head(self) -> str:
+        """Return what all chunks begin with."""
+        head = {**self._head, "object": "chat.completion.chunk", **_tier(self._head["model"])}
+        return "data: " + _dumps(head)[:-1] + ',"choices":['
 
     # ── a stream ─────────────────────────────────────────────────────────────────────────────
 
@@ -386,8 +390,7 @@ def _is_gpt5(model: str) -> bool:
     return model.startswith("gpt-5")
 
 
-def _dumps(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))
+_dumps = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @lru_cache(256)
