@@ -74,6 +74,12 @@ class RawClient:
             self._more()
         return self.seen
 
+    def read_some(self, count: int) -> bytes:
+        """Read until at least so many tokens have come."""
+        while self.seen.count(b'"content":"') <= count:
+            self._more()
+        return self.seen
+
     def read_head(self) -> bytes:
         """Read until the head of a response is there."""
         while b"\r\n\r\n" not in self.seen:
