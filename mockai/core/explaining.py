@@ -143,6 +143,8 @@ def _locate(model: type[BaseModel], loc: Loc) -> _Place:
             annotation, tagged = _chosen(branches, part)
             place = place if tagged else replace(place, union=place.loc)
             continue
+        if part == "[key]":  # pydantic's word for the key itself; the part before it is its name
+            continue
         allowed, annotation = _inside(annotation, part)
         place = _Place((*place.loc, part), allowed, place.union)
     return place

@@ -7,7 +7,6 @@ here and register it in `mockai.core.steps`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from pydantic import BaseModel, BeforeValidator
@@ -44,9 +43,6 @@ class Builder(Protocol):
 
     def seed(self) -> int:
         """Return the seed for what this step draws."""
-
-    def random(self) -> Random:
-        """Return a generator for what this step draws."""
 
     def say(self, text: str, channel: Channel = "content", *, tool: int = 0) -> None:
         """Send a text token by token, at the present pace."""
