@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import logging
 import socket
@@ -218,6 +219,7 @@ def _spare_the_collector() -> None:
 
 
 def _bound_socket(host: str, port: int) -> socket.socket:
+    sock = None
     try:
         family, kind, proto, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -226,11 +228,20 @@ def _bound_socket(host: str, port: int) -> socket.socket:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(address)
     except OSError as error:
-        raise MockaiError(
-            f"cannot listen on {host}:{port}: {error.strerror or error}; "
-            "choose another --port, or 0 for a free one"
-        ) from None
+        if sock is not None:
+            sock.close()
+        raise MockaiError(_unbound(host, port, error)) from None
     return sock
+
+
+def _unbound(host: str, port: int, error: OSError) -> str:
+    is_of_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+    cure = (
+        "--host must be an address of this machine, such as 127.0.0.1"
+        if is_of_host
+        else "choose another --port, or 0 for a free one"
+    )
+    return f"cannot listen on {host}:{port}: {error.strerror or error}; {cure}"
 
 
 def _url(host: str, port: int) -> str:
