@@ -97,9 +97,7 @@ def test_only_the_text_of_the_content_counts() -> None:
 def test_of_a_long_stream_exactly_the_written_tokens_are_its_text() -> None:
     """For every token there is more of it, and in the end all."""
     schedule = schedule_of(50)
-    texts = [
-        written_text(cancelled_exchange(1, token, schedule=schedule)) for token in range(51)
-    ]
+    texts = [written_text(cancelled_exchange(1, token, schedule=schedule)) for token in range(51)]
     assert texts[0] == ""
     assert texts[-1] == schedule.reply.text
     assert all(later.startswith(one) for one, later in zip(texts, texts[1:], strict=False))

@@ -59,7 +59,9 @@ def test_every_limit_can_pass_and_can_fail(
     assert not judge(wrong, *exchanges, marks=marks).passed
 
 
-@pytest.mark.parametrize("check", [{"max": -1}, {"within": -1}, {"after": "no name"}, {"quiet": 99}])
+@pytest.mark.parametrize(
+    "check", [{"max": -1}, {"within": -1}, {"after": "no name"}, {"quiet": 99}]
+)
 def test_a_check_that_makes_no_sense_is_refused(check: dict[str, Any]) -> None:
     """A slip of the pen is an error when it is read."""
     with pytest.raises(ValidationError):
@@ -105,7 +107,11 @@ def test_after_a_mark_it_must_stay_so(now_s: float, *, settled: bool) -> None:
 def test_before_its_limit_nothing_can_be_said_after_a_mark() -> None:
     """Who has a second to leave may still be there after half of it."""
     late = judge({"after": "stop"}, still(), marks=(stamp_at(9.5),), now_s=10.2)
-    assert (late.passed, late.settled, late.settles_ns) == (True, False, RECEIVED_NS + 10_500_000_000)
+    assert (late.passed, late.settled, late.settles_ns) == (
+        True,
+        False,
+        RECEIVED_NS + 10_500_000_000,
+    )
 
 
 def test_one_that_came_and_went_after_the_mark_breaks_it() -> None:
