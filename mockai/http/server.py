@@ -17,6 +17,7 @@ from aiohttp import web
 
 from mockai.core.door import door_of, is_loopback
 from mockai.core.errors import MockaiError
+from mockai.core.matching import never_asked
 from mockai.core.metrics import Metrics
 from mockai.core.tokens import get_encoding
 from mockai.engine.observers import ExchangeLog, JournalFile, Observer
@@ -86,6 +87,9 @@ class Server:
                 "set MOCKAI_ADMIN_TOKEN to lock the control API",
                 options.host,
             )
+        hidden = never_asked(options.scenarios)
+        if hidden is not None:
+            _log.warning("%s; give it a match, or times", hidden)
         metrics, limits = Metrics(), options.limits
         journal = JournalFile(options.journal) if options.journal is not None else None
         observers: tuple[Observer, ...] = (metrics, ExchangeLog())
