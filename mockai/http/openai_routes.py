@@ -279,4 +279,9 @@ def _not_served(request: web.Request) -> OpenAIError:
     allowed = _SERVED.get(tail, ("GET",) if tail.startswith("/models/") else ())
     if allowed:
         return openai_errors.method_not_allowed(request.method, f"/v1{tail}", allowed)
-    return openai_errors.invalid_url(request.method, f"/v1{tail}")
+    return invalid_url(request.method, f"/v1{tail}")
+
+
+def invalid_url(method: str, path: str) -> OpenAIError:
+    """Return the answer for what nothing serves: other paths of the real API, or no `/v1`."""
+    return openai_errors.invalid_url(method, path, [f"/v1{tail}" for tail in _SERVED])
