@@ -23,7 +23,7 @@ _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 class ErrorFacts:
     """What an error consists of; `{model}` and `{wait}` in the message are filled in.
 
-    One that names a `bucket` says that it is empty; `retry_s` is when to try again.
+    One that names a `bucket` says that it is empty, of `limit`; `retry_s` is when to try again.
     """
 
     status: int
@@ -32,6 +32,7 @@ class ErrorFacts:
     message: str
     param: str | None = None
     bucket: Literal["requests", "tokens"] | None = None
+    limit: int = 0
     retry_s: float | None = None
 
 
@@ -44,7 +45,7 @@ def _limit(kind: Literal["requests", "tokens"], unit: str, limit: int) -> ErrorF
         f"Rate limit reached for {{model}} in organization org-mockai on {unit}: Limit {limit}, "
         f"Used {limit}, Requested 1. Please try again in {{wait}}. {VISIT}"
     )
-    return ErrorFacts(429, kind, "rate_limit_exceeded", message, bucket=kind, retry_s=20)
+    return ErrorFacts(429, kind, "rate_limit_exceeded", message, None, kind, limit, 20)
 
 
 def _spent(code: str, message: str) -> ErrorFacts:
@@ -135,6 +136,7 @@ def scripted_error(error: Error, model: str) -> ScriptedError:
     wait = go_duration(retry_s or 0)
     headers = {} if retry_s is None else retry_headers(retry_s)
     if facts.bucket is not None:
+        headers[f"x-ratelimit-limit-{facts.bucket}"] = str(facts.limit)
         headers[f"x-ratelimit-remaining-{facts.bucket}"] = "0"
         headers[f"x-ratelimit-reset-{facts.bucket}"] = wait
     own = {name.lower(): value for name, value in error.headers.items()}

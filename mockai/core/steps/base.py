@@ -76,16 +76,14 @@ class Step(Model):
     """One element of a reply."""
 
     kind: ClassVar[str]
-    of_request: ClassVar[bool] = False
-    """True for a step that looks at the request, so that each request has its own reply."""
 
     def build(self, to: Builder) -> None:
         """Add what the step stands for."""
         raise AssertionError(self.kind)
 
     def asks_request(self) -> bool:
-        """Say whether this step looks at the request."""
-        return self.of_request
+        """Say whether this step looks at the request, so that each request has its own reply."""
+        return False
 
 
 def shorthand(key: str, accepts: Any) -> BeforeValidator:
