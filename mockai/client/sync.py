@@ -243,7 +243,7 @@ class Script(Assertions[None]):
             flows.release_script(
                 self._mockai.session,
                 self.name,
-                (gate,) if gate else self.gates,
+                terms.own_gates(self.name, self.gates, gate),
                 tokens=tokens,
                 everything=all,
             )

@@ -239,12 +239,22 @@ def gates(steps: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 
 def only_gate(script: str, gates: Sequence[str], wanted: str | None) -> str:
     """Return the gate that is meant. Raises `MockaiError` where the script does not tell."""
-    if wanted is not None:
-        return wanted
-    if len(gates) != 1:
-        known = f"has the gates {', '.join(gates)}: say gate=…" if gates else "has no hold"
-        raise MockaiError(f"which gate? The script '{script}' {known}")
-    return gates[0]
+    meant = own_gates(script, gates, wanted)
+    if len(meant) != 1:
+        known = ", ".join(gates)
+        raise MockaiError(f"which gate? The script '{script}' has the gates {known}: say gate=…")
+    return meant[0]
+
+
+def own_gates(script: str, gates: Sequence[str], wanted: str | None) -> tuple[str, ...]:
+    """Return the gates of a script, or the wanted one. Raises `MockaiError` for none of its own."""
+    if not gates:
+        raise MockaiError(f"the script '{script}' has no hold: give it one, as hold_at=12")
+    if wanted is None:
+        return tuple(gates)
+    if wanted not in gates:
+        raise MockaiError(f"no gate '{wanted}': the script '{script}' has {', '.join(gates)}")
+    return (wanted,)
 
 
 def _reply(terms: ScriptTerms) -> list[Mapping[str, Any]]:

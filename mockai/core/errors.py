@@ -22,6 +22,14 @@ class ScenarioError(MockaiError):
     """A scenario is not valid; the text has one line per fault: `file:line:column: field: why`."""
 
 
+class UnplayableError(ScenarioError):
+    """A scenario that is valid but cannot be played; `loc` is the place, `why` the reason alone."""
+
+    def __init__(self, name: str, why: str, loc: tuple[str | int, ...]) -> None:
+        super().__init__(f"{name}: {why}")
+        self.why, self.loc = why, loc
+
+
 class NotFoundError(MockaiError):
     """A session, exchange, scenario or gate that does not exist."""
 

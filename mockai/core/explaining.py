@@ -7,7 +7,7 @@ the writer wrote, and a message says what is allowed and what came. Works for ev
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
@@ -39,6 +39,7 @@ _WORDS = {
     "tuple_type": _LIST,
     "list_type": _LIST,
 }
+_ONE_OF_KINDS = {"unknown_step", "unknown_check"}
 _WITHOUT_GOT = {"missing", "extra_forbidden", "value_error", "invalid_key"}
 
 
@@ -100,6 +101,9 @@ def _words(kind: str, place: _Place, error: Mapping[str, Any]) -> str:
         return _own_words(error["ctx"]["error"], value)
     if kind == "string_pattern_mismatch" and error["ctx"]["pattern"] == NAME:
         return "must be 1 to 64 letters, digits, '_' or '-'"
+    if kind in _ONE_OF_KINDS:
+        text = str(error["msg"])
+        return text + _meant(value, text.rpartition(": ")[2].split(", "))
     if kind == "too_short":
         return f"must have at least {error['ctx']['min_length']} of them"
     default: str = error["msg"].replace("Input should be", "must be").replace("should", "must")
@@ -116,9 +120,21 @@ def _own_words(error: ValueError, value: Any) -> str:
 
 def _unknown_key(place: _Place) -> str:
     key, allowed = str(place.loc[-1]), place.allowed
-    near = get_close_matches(key, allowed, n=1)
-    hint = f"; did you mean '{near[0]}'?" if near else ";"
+    hint = _near(key, allowed) or ";"
     return f"unknown key {shown(key)}{hint} allowed: {', '.join(allowed)}"
+
+
+def _meant(value: Any, kinds: Sequence[str]) -> str:
+    """Return the kind that the only key of a mapping is probably a misspelling of."""
+    if not isinstance(value, dict) or len(value) != 1:
+        return ""
+    (key,) = value
+    return _near(str(key), kinds)
+
+
+def _near(key: str, allowed: Sequence[str]) -> str:
+    near = get_close_matches(key, allowed, n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
 
 
 # ── where: pydantic's path as the writer sees it ─────────────────────────────────────────────
@@ -142,6 +158,8 @@ def _locate(model: type[BaseModel], loc: Loc) -> _Place:
         if branches:
             annotation, tagged = _chosen(branches, part)
             place = place if tagged else replace(place, union=place.loc)
+            continue
+        if part == "[key]":  # pydantic's word for the key itself; the part before it is its name
             continue
         allowed, annotation = _inside(annotation, part)
         place = _Place((*place.loc, part), allowed, place.union)

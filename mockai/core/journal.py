@@ -1,23 +1,32 @@
-"""A session's exchanges in order of receipt, bounded: the oldest ended ones go first."""
+"""A session's exchanges in order of receipt, bounded: the oldest ended ones go first.
+
+Bounded by count and by the bytes of the bodies, for a thousand long conversations weigh more than
+ten thousand short ones.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from heapq import heappop, heappush
 
 from mockai.core.exchange import Exchange
 from mockai.core.recorder import Recorder
 
 MOST = 10_000
+MOST_BYTES = 64 * 1024 * 1024
 
 
 class Journal:
     """Running recorders and ended exchanges, by sequence number."""
 
-    def __init__(self, most: int = MOST) -> None:
+    def __init__(self, most: int = MOST, most_bytes: int = MOST_BYTES) -> None:
         self._entries: dict[int, Recorder | Exchange] = {}
-        self._most = most
+        self._ended: list[int] = []  # a heap: the oldest first
+        self._most, self._most_bytes = most, most_bytes
         self.received = 0
         self.evicted = 0
+        self.bytes = 0
+        """Bytes of the bodies of the exchanges that have ended."""
 
     def next_seq(self) -> int:
         """Count one more request and return its number, from 1."""
@@ -32,6 +41,8 @@ class Journal:
     def close(self, exchange: Exchange) -> None:
         """Replace a running record by its final facts."""
         self._entries[exchange.seq] = exchange
+        self.bytes += len(exchange.request.body)
+        heappush(self._ended, exchange.seq)
         self._make_room()
 
     def running(self) -> Iterator[Recorder]:
@@ -46,10 +57,11 @@ class Journal:
         )
 
     def _make_room(self) -> None:
-        if len(self._entries) <= self._most:
-            return
-        for seq, entry in self._entries.items():
-            if isinstance(entry, Exchange):
-                del self._entries[seq]
-                self.evicted += 1
-                return
+        while self._ended and self._is_full:
+            entry = self._entries.pop(heappop(self._ended))
+            self.bytes -= len(entry.request.body)
+            self.evicted += 1
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._entries) > self._most or self.bytes > self._most_bytes

@@ -130,7 +130,7 @@ class Ledger:
             "by_key": _shown(self.by(lambda line: line.key)),
             "unpriced": self.unpriced(),
             "corrections": self.corrections(),
-            "entries": [_entry(item, item.bill) for item in exchanges if item.bill is not None],
+            "entries": [entry_of(item, item.bill) for item in exchanges if item.bill is not None],
         }
 
     def _billed(self) -> list[tuple[Line, Sums]]:
@@ -180,7 +180,8 @@ def _shown(groups: Mapping[str, Totals]) -> dict[str, Any]:
     return {name: asdict(totals) for name, totals in groups.items()}
 
 
-def _entry(exchange: Exchange, bill: Bill) -> dict[str, Any]:
+def entry_of(exchange: Exchange, bill: Bill) -> dict[str, Any]:
+    """Return the entry of one exchange."""
     return {
         "seq": exchange.seq,
         "exchange": exchange.id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-_HEAD = ("", "requests", "prompt", "completion", "wasted", "cost", "wasted cost")
+SUM_HEAD = ("", "requests", "prompt", "completion", "wasted", "cost", "wasted cost")
 _ENTRY_HEAD = ("#", "outcome", "prompt", "completion", "wasted", "cost", "wasted cost")
 _MOST_ENTRIES = 20
 
@@ -19,8 +19,8 @@ def draw_ledger(ledger: Mapping[str, Any], *, most_entries: int = _MOST_ENTRIES)
         parts.append(f"({len(entries) - len(shown)} earlier ones are in the sums only)")
     rows: list[Sequence[str]] = []
     for label in ("model", "policy", "key"):
-        rows += [_sum(f"{label} {name}", item) for name, item in ledger[f"by_{label}"].items()]
-    parts.append(_table(_HEAD, [*rows, _sum("in all", ledger["totals"])]))
+        rows += [sum_row(f"{label} {name}", item) for name, item in ledger[f"by_{label}"].items()]
+    parts.append(_table(SUM_HEAD, [*rows, sum_row("in all", ledger["totals"])]))
     return "\n\n".join([*parts, *_remarks(ledger)])
 
 
@@ -29,7 +29,8 @@ def _entry(entry: Mapping[str, Any]) -> Sequence[str]:
     return (f"#{entry['seq']} {what} ({entry['policy']})", entry["outcome"], *_figures(entry))
 
 
-def _sum(name: str, totals: Mapping[str, Any]) -> Sequence[str]:
+def sum_row(name: str, totals: Mapping[str, Any]) -> Sequence[str]:
+    """Return the cells of a sum, under `SUM_HEAD`."""
     return (name, str(totals["requests"]), *_figures(totals))
 
 

@@ -1,19 +1,22 @@
 """Bytes that are not what they should be: one small function for each way, in one table.
 
-A mangle gets the frames of one write in order (each one or more whole SSE events) and returns what
-goes out in their place, as parts that are written one by one. To add one, write it and register
-it in `MANGLES`; `EVERY` names those that concern all events when no place is given.
+A mangle gets the bytes of one frame (one or more whole SSE events) and returns what goes out in
+their place, as parts that reach the client one by one. To add one, write it and register it in
+`MANGLES`; `AT_END` and `EVERYWHERE` name those that have a place of their own when none is given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from mockai.core.text import INSIDE_A_CHARACTER
+
 Parts = list[bytes]
 Mangler = Callable[[bytes], Parts]
 
 _BOM = b"\xef\xbb\xbf"
-_DONE = b"data: [DONE]\n\n"
+_END = b"\n\n"
+_DONE = b"data: [DONE]" + _END
 
 
 def malformed_json(frame: bytes) -> Parts:
@@ -59,8 +62,8 @@ def split_field(frame: bytes) -> Parts:
 
 def split_character(frame: bytes) -> Parts:
     """Two writes, parted inside a UTF-8 character (an event without one is parted in half)."""
-    inside = [place for place, byte in enumerate(frame) if 0x80 <= byte < 0xC0]  # noqa: PLR2004
-    place = inside[0] if inside else len(frame) // 2
+    inside = (place for place, byte in enumerate(frame) if byte in INSIDE_A_CHARACTER)
+    place = next(inside, len(frame) // 2)
     return [frame[:place], frame[place:]]
 
 
@@ -70,8 +73,14 @@ def missing_done(frame: bytes) -> Parts:
 
 
 def truncated_event(frame: bytes) -> Parts:
-    """The last event lacks its blank line."""
-    return [frame.removesuffix(b"\n")]
+    """The last event stops half-way, and no `[DONE]` comes."""
+    *whole, last = frame.removesuffix(_DONE).removesuffix(_END).split(_END)
+    return [b"".join(event + _END for event in whole) + last[: len(last) // 2]]
+
+
+def missing_blank_line(frame: bytes) -> Parts:
+    """The last event lacks the blank line that ends it, and no `[DONE]` comes."""
+    return [frame.removesuffix(_DONE).removesuffix(b"\n")]
 
 
 def only_done(frame: bytes) -> Parts:
@@ -96,10 +105,11 @@ MANGLES: dict[str, Mangler] = {
     "split_character": split_character,
     "missing_done": missing_done,
     "truncated_event": truncated_event,
+    "missing_blank_line": missing_blank_line,
     "missing_finish": only_done,
     "reorder": reorder,
 }
-AT_END = frozenset({"missing_done", "truncated_event", "missing_finish"})
+AT_END = frozenset({"missing_done", "truncated_event", "missing_blank_line", "missing_finish"})
 """Those that concern the tail of the stream when no place is given."""
 EVERYWHERE = frozenset({"crlf", "no_space", "bytewise", "split_field", "split_character"})
 """Those that concern every event when no place is given."""

@@ -177,6 +177,17 @@ def at_path(body: Any, path: str) -> Any:
     return body
 
 
+def never_asked(scenarios: Sequence[Scenario]) -> str | None:
+    """Return which scenarios can never answer, as one before them takes every request for good."""
+    for place, scenario in enumerate(scenarios[:-1], 1):
+        if scenario.match == _ANYTHING and scenario.plays is None:
+            hidden = [f"'{later.name}'" for later in scenarios[place : place + _NEAREST]]
+            more = len(scenarios) - place - len(hidden)
+            named = ", ".join(hidden) + (f" and {more} more" if more else "")
+            return f"'{scenario.name}' answers every request, so these never will: {named}"
+    return None
+
+
 def miss(scenarios: Iterable[tuple[Scenario, bool]], incoming: Incoming) -> str:
     """Return the text of a miss: the nearest of (scenario, is spent), those with least to mend."""
     ranked = sorted(_near(scenarios, incoming), key=lambda near: len(near[1]))

@@ -42,9 +42,10 @@ def body_too_large(limit: int) -> OpenAIError:
     return OpenAIError(413, f"Maximum content size limit ({limit}) exceeded", type="server_error")
 
 
-def invalid_url(method: str, path: str) -> OpenAIError:
-    """Nothing serves this path."""
-    return OpenAIError(404, f"Invalid URL ({method} {path})")
+def invalid_url(method: str, path: str, served: Iterable[str] = ()) -> OpenAIError:
+    """Nothing serves this path; the real API's sentence, then what mockai does serve."""
+    hint = f" (HINT: mockai serves {', '.join(served)})" if served else ""
+    return OpenAIError(404, f"Invalid URL ({method} {path}){hint}")
 
 
 def method_not_allowed(method: str, path: str, allowed: Iterable[str]) -> OpenAIError:

@@ -52,14 +52,14 @@ class MangledFrames:
             source = index + 1
         elif index - 1 in self._swapped and index <= self._last:
             source = index - 1
-        whole = _joined(self._frames.frame(source))
-        for place, mangle in self._mangles:
+        whole, parting = _joined(self._frames.frame(source)), None
+        for place, mangle in self._mangles if whole else ():
             if place in {None, index} or (place == -1 and index == self._last):
-                parts = mangle(whole)
-                if len(parts) > 1:
-                    return tuple(part for part in parts if part)
-                whole = parts[0]
-        return whole
+                first, *others = mangle(whole)
+                parting = mangle if others else parting
+                whole = whole if others else first
+        # Parted last, so that all else is done to whole events.
+        return whole if parting is None else tuple(part for part in parting(whole) if part)
 
     def body(self) -> bytes:
         """Render the whole answer: only a stream is mangled."""

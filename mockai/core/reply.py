@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from mockai.core.steps.faults import Fault
@@ -29,8 +29,7 @@ Channel = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Delta:
+class Delta(NamedTuple):
     """One element of the answer: what one frame carries, and how many tokens that is.
 
     `tool` counts the tool calls of the answer; `text` is its name or a fragment of its arguments.
@@ -79,11 +78,14 @@ class Reply:
     tokens: array[int]
     holds: tuple[HoldPoint, ...]
     finish_reason: str
+    """Why it ends; of several choices, why the first does: see `reason_of`."""
     paced: bool
     faults: tuple[PlacedFault, ...] = ()
     usage: Mapping[str, int] = field(default_factory=dict)
     """Figures to report in place of those counted: `prompt_tokens`, `cached_tokens`, ..."""
     choices: int = 1
+    finish_reasons: tuple[str, ...] = ()
+    """Why each of several choices ends."""
     reasons: bool = False
     """True when there may be reasoning among the deltas: most have none, and need no search."""
     sent: array[int] = field(default_factory=lambda: array("q"))
@@ -109,6 +111,10 @@ class Reply:
     def total(self) -> int:
         """Completion tokens of the whole reply."""
         return self.tokens[-1]
+
+    def reason_of(self, choice: int) -> str:
+        """Return why a choice ends."""
+        return self.finish_reasons[choice] if self.finish_reasons else self.finish_reason
 
     @property
     def text(self) -> str:
@@ -145,7 +151,8 @@ class Reply:
         """Return the reply that ends where `frame` would have come: its tail stands there.
 
         The tail is due `wait_ns` after the last delta that is left.
-        Holds at the end stay at the end; those that lie beyond it are never reached.
+        Holds and faults at the end stay at the end, unless a fault names a token or a time; those
+        that lie beyond it are never reached.
         """
         if not 1 <= frame < len(self):
             return self
@@ -161,7 +168,15 @@ class Reply:
             holds=tuple(
                 _moved(self.holds, last=len(self) - 1, frame=frame, due=due, tokens=tokens)
             ),
+            faults=tuple(
+                replace(placed, frame=frame) if self._is_at_end(placed) else placed
+                for placed in self.faults
+            ),
         )
+
+    def _is_at_end(self, placed: PlacedFault) -> bool:
+        named = placed.fault.at_token is not None or placed.fault.at is not None
+        return placed.frame == len(self) - 1 and not named
 
 
 def _moved(

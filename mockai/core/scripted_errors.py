@@ -5,41 +5,52 @@ Sources: OpenAI's error guide and API description, recordings, and clients that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Literal
 
-from mockai.core.errors import OpenAIError
+from mockai.core.errors import ScriptedError
+from mockai.core.rate_limit import VISIT, go_duration, retry_headers
 
 if TYPE_CHECKING:
     from mockai.core.steps.faults import Error
 
+_SERVER = 500
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorFacts:
-    """What an error consists of."""
+    """What an error consists of; `{model}` and `{wait}` in the message are filled in.
+
+    One that names a `bucket` says that it is empty, of `limit`; `retry_s` is when to try again.
+    """
 
     status: int
     type: str
     code: str | None
     message: str
     param: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    bucket: Literal["requests", "tokens"] | None = None
+    limit: int = 0
+    retry_s: float | None = None
 
 
-_RATE = "Visit https://platform.openai.com/account/rate-limits to learn more."
-_RETRY = {"retry-after": "20", "retry-after-ms": "20000"}
-_QUOTA = "insufficient_quota"
-_BAD = "invalid_request_error"
+_QUOTA, _BAD, _FAILED = "insufficient_quota", "invalid_request_error", "server_error"
+_SORRY = "The server had an error while processing your request. Sorry about that!"
 
 
-def _limit(kind: str, unit: str, limit: int) -> ErrorFacts:
+def _limit(kind: Literal["requests", "tokens"], unit: str, limit: int) -> ErrorFacts:
     message = (
-        f"Rate limit reached for gpt-4o in organization org-mockai on {unit}: Limit {limit}, "
-        f"Used {limit}, Requested 1. Please try again in 20s. {_RATE}"
+        f"Rate limit reached for {{model}} in organization org-mockai on {unit}: Limit {limit}, "
+        f"Used {limit}, Requested 1. Please try again in {{wait}}. {VISIT}"
     )
-    reset = {f"x-ratelimit-remaining-{kind}": "0", f"x-ratelimit-reset-{kind}": "20s"}
-    return ErrorFacts(429, kind, "rate_limit_exceeded", message, headers={**_RETRY, **reset})
+    return ErrorFacts(429, kind, "rate_limit_exceeded", message, None, kind, limit, 20)
+
+
+def _spent(code: str, message: str) -> ErrorFacts:
+    """Return a 429 that no retry cures: without a retry-after."""
+    return ErrorFacts(429, _QUOTA, code, message)
 
 
 ERRORS: dict[str, ErrorFacts] = {
@@ -60,7 +71,7 @@ ERRORS: dict[str, ErrorFacts] = {
         404,
         _BAD,
         "model_not_found",
-        "The model `gpt-4o` does not exist or you do not have access to it.",
+        "The model `{model}` does not exist or you do not have access to it.",
     ),
     "conversation_locked": ErrorFacts(
         409,
@@ -76,21 +87,29 @@ ERRORS: dict[str, ErrorFacts] = {
         "rate_limit_error",
         "slow_down",
         "Your traffic has increased too quickly. Please slow down and ramp up gradually.",
-        headers=_RETRY,
+        retry_s=20,
     ),
-    "insufficient_quota": ErrorFacts(
-        429,
-        _QUOTA,
+    "insufficient_quota": _spent(
         "insufficient_quota",
         "You exceeded your current quota, please check your plan and billing details. For more "
         "information on this error, read the docs: "
         "https://platform.openai.com/docs/guides/error-codes/api-errors.",
     ),
-    "credit_balance_exhausted": ErrorFacts(
-        429,
-        _QUOTA,
+    "credit_balance_exhausted": _spent(
         "credit_balance_exhausted",
         "Your credit balance is exhausted. Please add credits to continue.",
+    ),
+    "organization_spend_limit_exceeded": _spent(
+        "organization_spend_limit_exceeded",
+        "Your organization has reached its spend limit. Raise it to continue.",
+    ),
+    "project_spend_limit_exceeded": _spent(
+        "project_spend_limit_exceeded",
+        "Your project has reached its spend limit. Raise it to continue.",
+    ),
+    "organization_usage_limit_exceeded": _spent(
+        "organization_usage_limit_exceeded",
+        "Your organization has reached its usage limit. Request a higher one to continue.",
     ),
     "context_length_exceeded": ErrorFacts(
         400,
@@ -100,12 +119,7 @@ ERRORS: dict[str, ErrorFacts] = {
         "130000 tokens. Please reduce the length of the messages.",
         param="messages",
     ),
-    "server_error": ErrorFacts(
-        500,
-        "server_error",
-        None,
-        "The server had an error while processing your request. Sorry about that!",
-    ),
+    "server_error": ErrorFacts(_SERVER, _FAILED, None, _SORRY),
     "server_is_overloaded": ErrorFacts(
         503,
         "service_unavailable_error",
@@ -115,24 +129,29 @@ ERRORS: dict[str, ErrorFacts] = {
 }
 
 
-def scripted_error(error: Error, model: str) -> OpenAIError:
+def scripted_error(error: Error, model: str) -> ScriptedError:
     """Return the error as it goes out: the API's own facts, with what the script says instead."""
-    status = error.status or 500
-    facts = ERRORS[error.code or "server_error"]
-    if error.code is None and error.status is not None:
-        facts = ErrorFacts(status, facts.type if status >= _SERVER else _BAD, None, facts.message)
-    headers = {**facts.headers, **error.headers}
-    if error.retry_after is not None:
-        headers["retry-after"] = f"{error.retry_after:g}"
-        headers["retry-after-ms"] = f"{error.retry_after * 1000:g}"
-    return OpenAIError(
+    facts = ERRORS[error.code] if error.code is not None else _by_status(error.status or _SERVER)
+    retry_s = facts.retry_s if error.retry_after is None else error.retry_after
+    wait = go_duration(retry_s or 0)
+    headers = {} if retry_s is None else retry_headers(retry_s)
+    if facts.bucket is not None:
+        headers[f"x-ratelimit-limit-{facts.bucket}"] = str(facts.limit)
+        headers[f"x-ratelimit-remaining-{facts.bucket}"] = "0"
+        headers[f"x-ratelimit-reset-{facts.bucket}"] = wait
+    own = {name.lower(): value for name, value in error.headers.items()}
+    return ScriptedError(
         error.status or facts.status,
-        error.message or facts.message.replace("gpt-4o", model),
+        error.message or facts.message.format(model=model, wait=wait),
         type=error.type or facts.type,
         param=error.param or facts.param,
         code=facts.code,
-        headers=headers,
+        headers=headers | own,
     )
 
 
-_SERVER = 500
+def _by_status(status: int) -> ErrorFacts:
+    """Return the facts of an error that has only a status."""
+    if status >= _SERVER:
+        return ErrorFacts(status, _FAILED, None, _SORRY)
+    return ErrorFacts(status, _BAD, None, _PHRASES.get(status, f"Error {status}"))

@@ -1,7 +1,7 @@
 """From the reply that all plays share to the one that this request gets.
 
-The request's own limits (`max_tokens`, `stop`), several choices, jitter, and the faults of this
-play: each is a function from a reply to a reply. Nothing here renders bytes or waits.
+Several choices, jitter, and the faults of this play: each is a function from a reply to a reply.
+(The request's own limits are in `limits`.) Nothing here renders bytes or waits.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Literal
@@ -37,60 +37,20 @@ class Staged:
     """Frames that change places with the next one."""
 
 
-def limited(reply: Reply, *, max_tokens: int | None, stop: Sequence[str]) -> Reply:
-    """Return the reply as the request's own limits cut it.
-
-    `max_tokens` ends it with `length`, reasoning included; a stop sequence ends the content before
-    the sequence, with `stop`. An answer of several choices is limited before they are joined.
-    """
-    if stop:
-        reply = _stopped(reply, stop)
-    if max_tokens is not None and reply.total > max_tokens:
-        frame = max(i for i, total in enumerate(reply.tokens) if total <= max_tokens) + 1
-        # The tail stands at the same count as the last delta, so look among the deltas only.
-        frame = min(frame, len(reply) - 1)
-        cut = replace(reply.ended_before(frame), finish_reason="length")
-        cut.tokens[-1] = max_tokens  # a token that does not complete a character is billed too
-        return cut
-    return reply
-
-
-def _stopped(reply: Reply, stop: Sequence[str]) -> Reply:
-    text = reply.text
-    places = [place for place in (text.find(each) for each in stop if each) if place >= 0]
-    if not places:
-        return reply
-    place, seen = min(places), 0
-    for index, delta in enumerate(reply.deltas):
-        if delta.channel != "content":
-            continue
-        if seen + len(delta.text) > place:
-            return _cut_inside(reply, index, place - seen)
-        seen += len(delta.text)
-    return reply
-
-
-def _cut_inside(reply: Reply, index: int, keep: int) -> Reply:
-    """End the reply inside delta `index`, of whose text `keep` characters stay."""
-    ended = reply.ended_before(index + 2)
-    last = ended.deltas[-1]
-    shortened = replace(last, text=last.text[:keep])
-    return replace(ended, deltas=(*ended.deltas[:-1], shortened), finish_reason="stop")
-
-
 def joined(replies: Sequence[Reply]) -> Reply:
-    """Return one reply of several choices: their deltas in turn, 0, 1, 2, 0, 1, 2, ..."""
+    """Return one reply of several choices: their deltas in turn, 0, 1, 2, 0, 1, 2, ...
+
+    Each choice has its own text and its own end. What belongs to the stream as a whole (holds,
+    faults, comments, raw bytes) is that of the first.
+    """
     first = replies[0]
     if len(replies) == 1:
         return first
     due, tokens, deltas = array("q", [0]), array("q", [0]), list[Delta]()
-    for place in range(max(len(reply.deltas) for reply in replies)):
-        for choice, reply in enumerate(replies):
-            if place < len(reply.deltas):
-                delta = replace(reply.deltas[place], choice=choice)
-                due.append(max(due[-1], reply.due_ns[place + 1]))
-                tokens.append(tokens[-1] + delta.tokens)
-                deltas.append(delta)
+    for delta, due_ns in _in_turn(replies):
+        due.append(max(due[-1], due_ns))
+        tokens.append(tokens[-1] + delta.tokens)
+        deltas.append(delta)
     due.append(max(due[-1], *(reply.due_ns[-1] for reply in replies)))
     tokens.append(sum(reply.total for reply in replies))
     return replace(
@@ -108,7 +68,19 @@ def joined(replies: Sequence[Reply]) -> Reply:
             for placed in first.faults
         ),
         choices=len(replies),
+        finish_reasons=tuple(reply.finish_reason for reply in replies),
+        reasons=any(reply.reasons for reply in replies),
+        paced=any(reply.paced for reply in replies),
     )
+
+
+def _in_turn(replies: Sequence[Reply]) -> Iterator[tuple[Delta, int]]:
+    for place in range(max(len(reply.deltas) for reply in replies)):
+        for choice, reply in enumerate(replies):
+            if place < len(reply.deltas):
+                delta = reply.deltas[place]
+                if choice == 0 or delta.channel not in {"raw", "comment"}:
+                    yield delta._replace(choice=choice), reply.due_ns[place + 1]
 
 
 def _frame_among(frame: int, alone: Reply, tokens: array[int]) -> int:
@@ -152,9 +124,10 @@ def jittered(reply: Reply, spread: float, draw: Random) -> Reply:
 def staged(reply: Reply, *, ordinal: int, draw: Random) -> Staged:
     """Let the faults of this play happen: play `ordinal` of its scenario, chance from `draw`."""
     happening = [placed for placed in reply.faults if placed.fault.happens(ordinal, draw)]
-    happening = [placed for placed in happening if placed.frame < len(reply)]
+    reached = [placed for placed in happening if placed.frame < len(reply)]
     stage = Staged(reply)
-    for placed in sorted(happening, key=lambda placed: placed.frame, reverse=True):
+    # The last one first: an earlier one, or the first of two at one place, has the last word.
+    for placed in sorted(reached, key=lambda placed: placed.frame)[::-1]:
         stage = _with(stage, placed)
     return stage
 
@@ -177,12 +150,9 @@ def _ended(reply: Reply, placed: PlacedFault) -> Reply:
 
 
 def _with_error(stage: Staged, error: Error, placed: PlacedFault) -> Staged:
-    frame, reply = placed.frame, stage.reply
-    at_start = frame <= 1 or reply.tokens[frame - 1] == 0
-    shortened = _ended(reply, placed)
-    if not at_start:
-        return replace(stage, reply=shortened, error=error, ending="end")
-    return replace(stage, reply=shortened, error=error, ending="error")
+    shortened = _ended(stage.reply, placed)
+    said = any(delta.channel != "thinking" for delta in shortened.deltas)
+    return replace(stage, reply=shortened, error=error, ending="end" if said else "error")
 
 
 def _silent(reply: Reply, frame: int) -> Reply:
@@ -195,8 +165,11 @@ def _silent(reply: Reply, frame: int) -> Reply:
 
 def _with_mangle(stage: Staged, mangle: Mangle, frame: int) -> Staged:
     placed = mangle.at_token is not None or mangle.at is not None
+    while frame <= len(stage.reply.deltas) and stage.reply.deltas[frame - 1].channel == "thinking":
+        frame += 1  # nothing is on the wire there
     if mangle.how == "reorder":
-        return replace(stage, swapped=stage.swapped | {frame})
+        last = len(stage.reply) - 1  # at the end there is no next one, so it is the one before
+        return replace(stage, swapped=stage.swapped | {max(1, min(frame, last - 1))})
     where: int | None = frame
     if not placed and mangle.how in EVERYWHERE:
         where = None

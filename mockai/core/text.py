@@ -6,15 +6,14 @@ Knows tokens and UTF-8. Must not know: frames, pace, scenarios.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mockai.core.tokens import Encoding
 
 INSIDE_A_CHARACTER = range(0x80, 0xC0)  # every byte of UTF-8 but the first: 10xxxxxx
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A part of a text that is whole characters and whole tokens, and how many tokens it is."""
 
     text: str
@@ -40,11 +39,13 @@ def split(
     if tokens_per_chunk < 1:
         raise ValueError(f"tokens_per_chunk must be at least 1 (got {tokens_per_chunk})")
     tokens = encoding.token_bytes_of(encoding.encode(text))
-    at_cut = frozenset(cuts)
+    if not tokens:
+        return []
+    at_cut = {*cuts, len(tokens)}
     pieces: list[Piece] = []
     start, due = 0, False
-    for end, after in enumerate([*tokens[1:], b"."] if tokens else (), start=1):
-        due = due or end - start >= tokens_per_chunk or end in at_cut or end == len(tokens)
+    for end, after in enumerate([*tokens[1:], b"."], start=1):
+        due = due or end - start >= tokens_per_chunk or end in at_cut
         if due and after[0] not in INSIDE_A_CHARACTER:
             pieces.append(Piece(b"".join(tokens[start:end]).decode(), end - start))
             start, due = end, False

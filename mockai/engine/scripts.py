@@ -15,11 +15,12 @@ from mockai.core import openai_errors
 from mockai.core.compile import compile_reply
 from mockai.core.dialects.chat_request import ChatRequest
 from mockai.core.errors import NotFoundError, OpenAIError
+from mockai.core.limits import limited
 from mockai.core.matching import Incoming, difference, miss
 from mockai.core.rate_limit import RateLimiter
 from mockai.core.reply import Reply
 from mockai.core.scenario import DEFAULT_SCENARIO, Scenario
-from mockai.core.staging import Staged, jittered, joined, limited, staged
+from mockai.core.staging import Staged, jittered, joined, staged
 from mockai.core.tokens import Encoding, get_encoding
 
 ENCODINGS = ("o200k_base", "cl100k_base")

@@ -20,6 +20,10 @@ from mockai.engine.sink import AHEAD, Cutting, Header, Sink
 _CUTS: dict[str, Cutting] = {"fin": "fin", "reset": "reset", "in_chunk": "in_chunk"}
 
 
+def _size(frame: Frame) -> int:
+    return len(frame) if isinstance(frame, bytes) else sum(map(len, frame))
+
+
 class Watcher(Protocol):
     """Who is told what happens to a stream: its session."""
 
@@ -190,7 +194,7 @@ class Stream:
         size, render = 0, plan.frames.frame
         while index < end and size < AHEAD:
             frames.append(render(index))
-            size += len(frames[-1])
+            size += _size(frames[-1])
             index += 1
         if plan.reply.paced and frames:
             recorder.lateness.add(now_ns - playback.due_ns(first))

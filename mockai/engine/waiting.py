@@ -1,6 +1,7 @@
 """Waiting until something has happened, or an instant has come: told by events, never polled.
 
-Time is the pacer's, so that in virtual time a wait takes none.
+Time is the pacer's, so that in virtual time a wait takes none. A look that takes long (a thousand
+exchanges to judge) is not repeated on every change, or streams would be late for it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,13 @@ import asyncio
 from collections.abc import Callable
 
 from mockai.engine.pacer import Pacer
+
+_FELT_NS = 1_000_000
+"""A look that takes longer makes others late."""
+_SHARE = 9
+"""Then so many times as long is rested: looking takes a tenth of the time ..."""
+_LONGEST_REST_NS = 100_000_000
+"""... but an answer is never put off for longer than people notice."""
 
 
 class Waiters:
@@ -27,24 +35,40 @@ class Waiters:
         self, condition: Callable[[], bool], *, wait_s: float, sooner: Callable[[], int | None]
     ) -> bool:
         """Wait until `condition` holds; looked at on every change, and at the instant `sooner`."""
-        end_ns = self._pacer.now_ns() + round(wait_s * 1e9)
+        begun_ns = self._pacer.now_ns()
+        end_ns = begun_ns + round(wait_s * 1e9)
         while not condition():
             now_ns = self._pacer.now_ns()
             if now_ns >= end_ns:
                 return False
             early_ns = sooner() or end_ns
             await self._next_change(early_ns if now_ns < early_ns < end_ns else end_ns)
+            cost_ns = now_ns - begun_ns
+            if cost_ns > _FELT_NS:
+                rest_ns = min(_SHARE * cost_ns, _LONGEST_REST_NS)
+                await self._until(min(now_ns + rest_ns, end_ns))
+            begun_ns = self._pacer.now_ns()
         return True
 
     async def _next_change(self, until_ns: int) -> None:
+        """Wait for a change, at most until an instant."""
         waiter = _Waiter(asyncio.get_running_loop().create_future())
         self._waiting.add(waiter)
+        try:
+            await self._woken(waiter, until_ns)
+        finally:
+            self._waiting.discard(waiter)
+
+    async def _until(self, at_ns: int) -> None:
+        """Wait for an instant, whatever changes."""
+        await self._woken(_Waiter(asyncio.get_running_loop().create_future()), at_ns)
+
+    async def _woken(self, waiter: _Waiter, until_ns: int) -> None:
         self._pacer.schedule(waiter, until_ns)
         try:
             await waiter.woken
         finally:
             self._pacer.cancel(waiter)
-            self._waiting.discard(waiter)
 
 
 class _Waiter:

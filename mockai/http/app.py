@@ -78,7 +78,7 @@ def _fault(error: Exception, request: web.Request) -> OpenAIError | None:
         case OpenAIError():
             return error
         case web.HTTPNotFound():
-            return openai_errors.invalid_url(request.method, request.path)
+            return openai_routes.invalid_url(request.method, request.path)
         case web.HTTPRequestEntityTooLarge():
             return openai_errors.body_too_large(request.app[STATE].options.limits.body)
         case web.RequestPayloadError():  # a chunk or a compression that cannot be read

@@ -440,6 +440,7 @@ def _shown(request: web.Request, session: Session) -> dict[str, Any]:
         "api_key": f"sk-mockai-{session.id}",
         "generation": session.generation,
         "requests": session.journal.received,
+        "evicted": session.journal.evicted,
     }
 
 

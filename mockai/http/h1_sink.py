@@ -21,6 +21,7 @@ from mockai.engine.sink import Cutting, Header, Listener
 from mockai.http.internals import Connection, cut_off, descriptor_of, http_date
 from mockai.http.tcp import queue_of
 
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _END_OF_CHUNKS = b"0\r\n\r\n"
 _HALF_A_CHUNK = b'40\r\ndata: {"id":"chatcmpl-'
 _NOT_TOLD = "this system does not tell acked_bytes and unsent_bytes (Linux does)"
@@ -76,7 +77,7 @@ class H1Sink:
             self._chunked = False
         elif not self._chunked:
             self.keep_alive = False
-        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"date: {http_date()}"]
+        lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, '')}", f"date: {http_date()}"]
         lines += [f"{name}: {value}" for name, value in headers]
         if self._chunked:
             lines.append("transfer-encoding: chunked")

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import blake2b
+from http import HTTPStatus
 
 from aiohttp import web
 
@@ -24,6 +25,7 @@ from mockai.core.exchange import Cause, Connection
 from mockai.core.matching import Incoming
 from mockai.core.plan import Plan
 from mockai.core.prompt_tokens import count_prompt_tokens
+from mockai.core.rate_limit import PLENTY
 from mockai.core.tokens import encoding_for_model, get_encoding
 from mockai.engine.scripts import Chosen
 from mockai.engine.sessions import Session, wall_clock
@@ -110,7 +112,7 @@ class _Exchange:
         try:
             plan = await self._plan()
             if plan is not None:
-                self.stream.play(plan, (*self._headers(), *self.cors))
+                self.stream.play(plan, (*self._headers(plan), *self.cors))
             await self.over.wait()
         except OpenAIError as error:
             return self._refused(error)
@@ -146,7 +148,9 @@ class _Exchange:
         chosen = self.session.scripts.match(self._incoming(chat))
         self._note_choice(chosen)
         limit = chosen.entry.take(
-            prompt_tokens, model=chat.model, now_s=self.state.pacer.now_ns() / 1e9
+            max(prompt_tokens, chat.max_tokens or 0),  # what the API counts before it answers
+            model=chat.model,
+            now_s=self.state.pacer.now_ns() / 1e9,
         )
         if limit is not None:
             raise limit
@@ -177,11 +181,14 @@ class _Exchange:
             usage_report=self.recorder.policy.settle.usage,
         )
 
-    def _headers(self) -> tuple[tuple[str, str], ...]:
+    def _headers(self, plan: Plan) -> tuple[tuple[str, str], ...]:
+        """Return what comes with the plan's own headers, each name once."""
         limiter = self.chosen.entry.limiter if self.chosen is not None else None
-        counted = limiter.headers() if limiter is not None else {}
-        fixed = {**dict(_FIXED_HEADERS), **counted}
-        return (("x-request-id", self.recorder.request_id), *fixed.items())
+        counted = limiter.headers() if limiter is not None else PLENTY
+        limits = {} if plan.status == HTTPStatus.NOT_FOUND else counted  # as the real API does
+        own = {name for name, _ in plan.headers}
+        fixed = {"x-request-id": self.recorder.request_id, **_FIXED_HEADERS, **limits}
+        return tuple((name, value) for name, value in fixed.items() if name not in own)
 
     async def _read(self) -> bytes:
         limits = self.state.options.limits
@@ -238,20 +245,14 @@ async def _prompt_tokens(chat: ChatRequest, size: int) -> int:
     return count() if size <= _LARGE else await asyncio.to_thread(count)
 
 
-_FIXED_HEADERS = (
-    ("openai-version", "2020-10-01"),
-    ("openai-organization", "org-mockai"),
-    ("openai-project", "proj_mockai"),
-    ("openai-processing-ms", "1"),
-    ("x-ratelimit-limit-requests", "10000"),
-    ("x-ratelimit-remaining-requests", "9999"),
-    ("x-ratelimit-reset-requests", "6ms"),
-    ("x-ratelimit-limit-tokens", "2000000"),
-    ("x-ratelimit-remaining-tokens", "1999999"),
-    ("x-ratelimit-reset-tokens", "0s"),
-    ("x-content-type-options", "nosniff"),
-    ("access-control-expose-headers", "X-Request-ID"),
-)
+_FIXED_HEADERS: Mapping[str, str] = {
+    "openai-version": "2020-10-01",
+    "openai-organization": "org-mockai",
+    "openai-project": "proj_mockai",
+    "openai-processing-ms": "1",
+    "x-content-type-options": "nosniff",
+    "access-control-expose-headers": "X-Request-ID",
+}
 
 
 def _request_id(exchange_id: str) -> str:
@@ -278,4 +279,9 @@ def _not_served(request: web.Request) -> OpenAIError:
     allowed = _SERVED.get(tail, ("GET",) if tail.startswith("/models/") else ())
     if allowed:
         return openai_errors.method_not_allowed(request.method, f"/v1{tail}", allowed)
-    return openai_errors.invalid_url(request.method, f"/v1{tail}")
+    return invalid_url(request.method, f"/v1{tail}")
+
+
+def invalid_url(method: str, path: str) -> OpenAIError:
+    """Return the answer for what nothing serves: other paths of the real API, or no `/v1`."""
+    return openai_errors.invalid_url(method, path, [f"/v1{tail}" for tail in _SERVED])

@@ -209,6 +209,17 @@ def test_a_path_or_method_that_is_not_served_is_refused_as_the_api_does(
     assert ("allow" in answer.headers) == (status == 405)
 
 
+@pytest.mark.parametrize("path", ["/v1/responses", "/chat/completions"])
+def test_a_path_that_is_not_served_is_told_those_that_are(connect: Connect, path: str) -> None:
+    """A surface of the real API that mockai lacks, and a base URL without /v1, look alike."""
+    client = connect()
+    client.send(head_of("POST", path, "Content-Length: 0"))
+    assert client.response().error["message"] == (
+        f"Invalid URL (POST {path}) (HINT: mockai serves /v1/chat/completions, /v1/models, "
+        "/v1/organization/costs, /v1/organization/usage/completions)"
+    )
+
+
 # ── what is no HTTP ──────────────────────────────────────────────────────────────────────────
 
 GET = b"GET /v1/models HTTP/1.1\r\nHost: mockai\r\n"

@@ -94,13 +94,23 @@ def test_a_hold_without_a_name_is_named_by_its_place() -> None:
 
 
 def test_a_script_with_one_gate_needs_no_name_for_it() -> None:
-    """The only gate is meant; with none or with several the error says what to write."""
+    """The only gate is meant; with several the error says what to write."""
     assert terms.only_gate("story", ["middle"], None) == "middle"
-    assert terms.only_gate("story", [], "elsewhere") == "elsewhere"
-    with pytest.raises(MockaiError, match="The script 'story' has no hold"):
-        terms.only_gate("story", [], None)
+    assert terms.only_gate("story", ["hold-1", "hold-2"], "hold-2") == "hold-2"
     with pytest.raises(MockaiError, match="has the gates hold-1, hold-2: say gate="):
         terms.only_gate("story", ["hold-1", "hold-2"], None)
+
+
+def test_a_gate_that_the_script_does_not_have_is_a_mistake() -> None:
+    """Nothing would ever stand there, so it is neither waited for nor opened in silence."""
+    assert terms.own_gates("story", ["hold-1", "hold-2"], None) == ("hold-1", "hold-2")
+    assert terms.own_gates("story", ["hold-1", "hold-2"], "hold-1") == ("hold-1",)
+    with pytest.raises(MockaiError, match="no gate 'midle': the script 'story' has middle, end"):
+        terms.own_gates("story", ["middle", "end"], "midle")
+    with pytest.raises(MockaiError, match="the script 'story' has no hold: give it one, as hold_"):
+        terms.own_gates("story", [], None)
+    with pytest.raises(MockaiError, match="has no hold"):
+        terms.only_gate("story", [], "elsewhere")
 
 
 def test_an_assertion_is_a_check_in_its_single_key_form() -> None:

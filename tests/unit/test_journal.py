@@ -63,3 +63,14 @@ def test_more_open_exchanges_than_room_are_all_kept() -> None:
         journal.close(recorder.cancel(NOW, "fin", None))
     assert kept(journal) == [(4, "cancelled"), (5, "cancelled")]
     assert (journal.evicted, journal.received) == (3, 5)
+
+
+def test_bodies_make_room_too() -> None:
+    """Many long conversations must not fill the memory, however few exchanges they are."""
+    journal = Journal(most_bytes=250)
+    for _ in range(4):
+        recorder = opened(journal)
+        recorder.request = RequestFacts(body=b"x" * 100)
+        journal.close(recorder.cancel(NOW, "fin", None))
+    assert kept(journal) == [(3, "cancelled"), (4, "cancelled")]
+    assert (journal.evicted, journal.bytes) == (2, 200)

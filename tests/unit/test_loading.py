@@ -197,7 +197,14 @@ def test_a_wrong_step_is_named_with_its_place(step: str, lines: list[str]) -> No
     assert wrong(text) == [f"s.yaml:{line}" for line in lines]
 
 
-@pytest.mark.parametrize("step", ["{txet: hi}", "hi", "7", "[]", "{}", "{text: a, faker: 1}", ""])
+def test_a_misspelt_kind_is_told_the_one_that_is_meant() -> None:
+    """Of a step and of a check (`canceled`, for one); two keys are no misspelling."""
+    lines = wrong("{name: a, reply: [txt: hi, {fakr: 1, x: 2}], expect: [canceled: {}]}")
+    hints = [line.partition("; did you mean ")[2].partition("? (got")[0] for line in lines]
+    assert hints == ["'text'", "", "'cancelled'"]
+
+
+@pytest.mark.parametrize("step", ["{shout: hi}", "hi", "7", "[]", "{}", "{text: a, faker: 1}", ""])
 def test_what_is_no_step_is_told_all_the_kinds(step: str) -> None:
     """Anything but a mapping with one known key is answered with the list of them."""
     (line,) = wrong(f"name: a\nreply:\n- {step}\n")

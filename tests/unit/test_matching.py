@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mockai.core.matching import Incoming, at_path, difference, miss
-from mockai.core.scenario import Match
+from mockai.core.match_fields import Match
+from mockai.core.matching import Incoming, at_path, difference, miss, never_asked
 from tests.support.facts import request_of, scenario_of
 from tests.support.golden import golden
 
@@ -210,3 +210,26 @@ def test_a_miss_without_scenarios_says_so() -> None:
     """There is nothing to be near to."""
     text = "No scenario answers this request: none is registered and the default is off."
     assert miss([], asked()) == text
+
+
+# ── what can never answer ────────────────────────────────────────────────────────────────────
+
+
+def test_what_stands_behind_an_answer_to_everything_is_never_asked() -> None:
+    """The first that matches answers: one without a match hides all that come later."""
+    story = scenario_of(1, name="story", match={"last_user": {"contains": "story"}})
+    later = [scenario_of(1, name=f"s{number}") for number in range(5)]
+    assert never_asked([story, *later]) == (
+        "'s0' answers every request, so these never will: 's1', 's2', 's3' and 1 more"
+    )
+    assert never_asked([*later[:1], story]) == (
+        "'s0' answers every request, so these never will: 'story'"
+    )
+
+
+def test_an_answer_to_everything_hides_nothing_when_it_is_last_or_runs_out() -> None:
+    """`times` and `turns` are spent one day."""
+    story = scenario_of(1, name="story", match={"last_user": {"contains": "story"}})
+    assert never_asked([story, scenario_of(1, name="rest")]) is None
+    assert never_asked([scenario_of(1, name="once", times=1), story]) is None
+    assert never_asked([]) is None

@@ -114,6 +114,8 @@ class Judgement:
     hint: str | None = None
     blamed: tuple[Exchange, ...] = ()
     """Of a judgement of all: those that broke it."""
+    unknown: bool = False
+    """True when the question has no answer: what it is about is not there, or not recorded."""
 
     @property
     def passed(self) -> bool:
@@ -187,10 +189,17 @@ class SetCheck(Check):
         raise AssertionError(self.name)
 
 
-def dropped_row(evidence: Evidence) -> Row:
-    """Return whether the record is whole: what the journal has dropped cannot be counted."""
-    seen = f"{evidence.evicted} exchanges were dropped" if evidence.evicted else "whole"
-    return Row("journal", "whole", seen, not evidence.evicted)
+def unset(mark: str) -> Judgement:
+    """Return what is said while a mark that is named was not set: it may still come."""
+    row = Row("mark", f"'{mark}'", "was never set", ok=False)
+    return Judgement((row,), settled=False, unknown=True)
+
+
+def dropped_rows(evidence: Evidence) -> tuple[Row, ...]:
+    """Return what the journal lacks, if anything: what it has dropped cannot be counted."""
+    if not evidence.evicted:
+        return ()
+    return (Row("journal", "whole", f"{evidence.evicted} exchanges were dropped", ok=False),)
 
 
 def quiet_ends_ns(quiet_s: float, since_ns: int, evidence: Evidence) -> int:

@@ -73,7 +73,8 @@ def _of_all(
 ) -> Verdict:
     judgement = check.judge_all(selected, evidence)
     seen = "; ".join(f"{row.field}: {row.actual}" for row in judgement.rows if not row.ok)
-    message = f"expected the client to {check.sentence()}; {check.denial()} ({seen})."
+    but = "that is not known" if judgement.unknown else check.denial()
+    message = f"expected the client to {check.sentence()}; {but} ({seen})."
     passed = judgement.passed
     return Verdict(
         check=check.name,

@@ -18,8 +18,9 @@ from mockai.core.checks.base import (
     Quiet,
     Row,
     SetCheck,
-    dropped_row,
+    dropped_rows,
     quiet_ends_ns,
+    unset,
 )
 from mockai.core.exchange import Exchange
 from mockai.core.model import Name
@@ -61,8 +62,7 @@ class Open(SetCheck):
             return self._from_the_call(selected, evidence)
         mark = evidence.mark(self.after)
         if mark is None:
-            missing = Row("mark", f"'{self.after}'", "was never set", ok=False)
-            return Judgement((missing,), settled=False)
+            return unset(self.after)
         return self._after(mark, selected, evidence)
 
     def _from_the_call(self, selected: tuple[Exchange, ...], evidence: Evidence) -> Judgement:
@@ -82,10 +82,8 @@ class Open(SetCheck):
         blamed = _most_open(selected, from_ns, evidence.now_ns)
         count = len(blamed)
         field = f"open at once, {self._since()}"
-        rows = (
-            Row(field, f"≤ {self.max}", str(count), count <= self.max),
-            dropped_row(evidence),
-        )
+        row = Row(field, f"≤ {self.max}", str(count), count <= self.max)
+        rows = (row, *dropped_rows(evidence))
         broken = not all(row.ok for row in rows)
         return Judgement(
             rows,
@@ -93,6 +91,7 @@ class Open(SetCheck):
             settles_ns=None if broken else until_ns,
             measured_from=f"mark '{mark.name}'",
             blamed=blamed,
+            unknown=row.ok,
         )
 
     def _how_many(self) -> str:

@@ -18,8 +18,9 @@ from mockai.core.checks.base import (
     Quiet,
     Row,
     SetCheck,
-    dropped_row,
+    dropped_rows,
     quiet_ends_ns,
+    unset,
 )
 from mockai.core.exchange import Exchange
 from mockai.core.model import Name
@@ -86,20 +87,20 @@ class Requests(SetCheck):
         """Count; what is broken stays so, and what is not is watched until it has been quiet."""
         mark = evidence.mark(self.after) if self.after else None
         if self.after and mark is None:
-            missing = Row("mark", f"'{self.after}'", "was never set", ok=False)
-            return Judgement((missing,), settled=False)
+            return unset(self.after)
         since_ns = mark.at_ns if mark else 0
         counted = tuple(item for item in self._of_kind(selected) if item.received_ns > since_ns)
         start_ns = max([evidence.called_ns, *(item.received_ns for item in counted)])
         quiet_ns = quiet_ends_ns(self.quiet, start_ns, evidence)
         rows = tuple(self._rows(len(counted), selected, evidence))
-        broken = len(counted) > self.most or not rows[-1].ok
+        broken = len(counted) > self.most or evidence.evicted > 0
         return Judgement(
             rows,
             settled=broken or (all(row.ok for row in rows) and evidence.now_ns >= quiet_ns),
             settles_ns=None if broken else quiet_ns,
             measured_from=f"mark '{self.after}'" if mark else None,
             blamed=counted[self.most :] or counted,
+            unknown=rows[0].ok,
         )
 
     def _of_kind(self, selected: tuple[Exchange, ...]) -> Iterator[Exchange]:
@@ -119,7 +120,7 @@ class Requests(SetCheck):
         if self.only == "retries_after_cancel":
             left = sum(item.outcome == "cancelled" for item in selected)
             yield Row("cancelled requests", "≥ 1", str(left), left > 0)
-        yield dropped_row(evidence)
+        yield from dropped_rows(evidence)
 
     def _field(self) -> str:
         return f"{_PLURALS[self.only]}{self._since()}"

@@ -53,7 +53,7 @@ def plan_chat(
     reply, completion_id = stage.reply, _completion_id(seed)
     shared = {"id": completion_id, "created": created, "model": snapshot_of(request.model)}
     figures = usage(reply, prompt_tokens)
-    if stage.ending == "error" and stage.error is not None:
+    if stage.error is not None and _is_whole_answer(stage, request):
         return _error_plan(scripted_error(stage.error, request.model), stage, completion_id)
     frames: Frames = ChatFrames(
         request, stage, shared, figures, seed=seed, encoding=encoding, usage_report=usage_report
@@ -64,12 +64,17 @@ def plan_chat(
         reply=reply,
         frames=frames,
         stream=request.stream,
-        prompt_tokens=prompt_tokens,
+        prompt_tokens=figures["prompt_tokens"],
         completion_id=completion_id,
         headers=STREAM_HEADERS if request.stream else BODY_HEADERS,
-        cached_tokens=reply.usage.get("cached_tokens", 0),
+        cached_tokens=figures["prompt_tokens_details"]["cached_tokens"],
         ending=stage.ending,
     )
+
+
+def _is_whole_answer(stage: Staged, request: ChatRequest) -> bool:
+    """Say whether the error comes in place of the answer; in one body nothing came before it."""
+    return stage.ending == "error" or (stage.ending == "end" and not request.stream)
 
 
 def _error_plan(error: OpenAIError, stage: Staged, completion_id: str) -> Plan:
@@ -179,8 +184,8 @@ class ChatFrames:
 
     def _opening(self, channel: Channel, choice: int) -> bytes:
         end = self._choice_end
-        if self._logprobs is not None and channel == "content":
-            end = ',"logprobs":{"content":[],"refusal":null}' + _FINISH
+        if self._logprobs is not None and channel in _JUDGED:
+            end = f',"logprobs":{_dumps({**_JUDGED, channel: []})}{_FINISH}'
         return self._chunk(_OPENINGS[channel], end, "null", 0, choice)
 
     def _said(self, delta: Delta) -> str:
@@ -190,11 +195,10 @@ class ChatFrames:
         return _SAID[delta.channel](text, delta.tool, self._tool_id(delta))
 
     def _with_logprobs(self, delta: Delta, index: int) -> str:
-        if self._logprobs is None or delta.channel not in {"content", "refusal"}:
+        if self._logprobs is None or delta.channel not in _JUDGED:
             return self._choice_end
-        shown = {"content": None, "refusal": None}
         items = self._logprobs.of(delta.text, index)
-        return f',"logprobs":{_dumps({**shown, delta.channel: items})}{_FINISH}'
+        return f',"logprobs":{_dumps({**_JUDGED, delta.channel: items})}{_FINISH}'
 
     def _end(self) -> bytes:
         count = len(self._reply)
@@ -212,7 +216,7 @@ class ChatFrames:
             delta.choice == choice and delta.channel not in _SILENT for delta in self._reply.deltas
         )
         opening = self._opening("content", choice) if silent else b""
-        reason = f'"{self._reply.finish_reason}"'
+        reason = f'"{self._reply.reason_of(choice)}"'
         return opening + self._chunk("{}", self._choice_end, reason, count, choice)
 
     def _chunk(self, delta: str, end: str, finish: str, index: int, choice: int) -> bytes:
@@ -272,12 +276,19 @@ class ChatFrames:
     def _choice(self, number: int) -> dict[str, Any]:
         choice: dict[str, Any] = {"index": number, "message": self._message(number)}
         if self._logprobs is not None:
-            text = self._reply.said("content", number)
-            choice["logprobs"] = {"content": self._logprobs.of(text, 0), "refusal": None}
+            choice["logprobs"] = self._all_logprobs(self._logprobs, number)
         elif not _is_gpt5(self._head["model"]):
             choice["logprobs"] = None
-        choice["finish_reason"] = self._reply.finish_reason
+        choice["finish_reason"] = self._reply.reason_of(number)
         return choice
+
+    def _all_logprobs(self, logprobs: Logprobs, choice: int) -> dict[str, Any] | None:
+        """Return those of all chunks put together: the same figures in a body as in a stream."""
+        found: dict[str, Any] = dict(_JUDGED)
+        for index, delta in enumerate(self._reply.deltas, 1):
+            if delta.choice == choice and delta.channel in _JUDGED:
+                found[delta.channel] = (found[delta.channel] or []) + logprobs.of(delta.text, index)
+        return found if any(found.values()) else None
 
     def _message(self, choice: int) -> dict[str, Any]:
         deltas = [delta for delta in self._reply.deltas if delta.choice == choice]
@@ -313,6 +324,8 @@ class ChatFrames:
 # ── what a channel looks like ────────────────────────────────────────────────────────────────
 
 _FINISH = ',"finish_reason":'
+_JUDGED: Mapping[str, None] = {"content": None, "refusal": None}
+"""Channels that have log probabilities, none of them yet."""
 _SILENT: frozenset[Channel] = frozenset({"thinking", "raw", "comment"})
 _VERBATIM: dict[Channel, Callable[[Delta], bytes]] = {
     "thinking": lambda _: b"",
@@ -336,7 +349,7 @@ def _tool_name(name: str, tool: int, tool_id: str) -> str:
 
 _SAID: dict[Channel, Callable[[str, int, str], str]] = {
     "refusal": lambda text, _tool, _id: f'{{"refusal":{text}}}',
-    "reasoning": lambda text, _tool, _id: f'{{"reasoning_content":{text}}}',
+    "reasoning": lambda text, _tool, _id: f'{{"content":null,"reasoning_content":{text}}}',
     "tool_name": _tool_name,
     "tool_arguments": lambda text, tool, _id: (
         f'{{"tool_calls":[{{"index":{tool},"function":{{"arguments":{text}}}}}]}}'
@@ -364,16 +377,17 @@ def usage(reply: Reply, prompt_tokens: int) -> dict[str, Any]:
     """Return the `usage` object: every detail is a subset of the two totals."""
     prompt = reply.usage.get("prompt_tokens", prompt_tokens)
     completion = reply.usage.get("completion_tokens", reply.total)
+    cached, reasoning = reply.usage.get("cached_tokens", 0), reply.reasoning_tokens
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
         "prompt_tokens_details": {
-            "cached_tokens": reply.usage.get("cached_tokens", 0),
+            "cached_tokens": min(cached, prompt),
             "audio_tokens": 0,
         },
         "completion_tokens_details": {
-            "reasoning_tokens": reply.reasoning_tokens,
+            "reasoning_tokens": min(reasoning, completion),
             "audio_tokens": 0,
             "accepted_prediction_tokens": 0,
             "rejected_prediction_tokens": 0,

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import random
 from typing import Any
 
 from mockai.core.tokens import Encoding
 
-_OTHERS = (" the", " a", " and", " of", " to", " in", " is", " it", " that", " for")
+# fmt: off
+_OTHERS = (
+    " the", " a", " and", " of", " to", " in", " is", " it", " that", " for",
+    " with", " as", " was", " on", " are", " be", " at", " by", " not", " or",
+)
+# fmt: on
 
 
 class Logprobs:
@@ -23,11 +29,12 @@ class Logprobs:
         return [self._item(token, draw) for token in tokens]
 
     def _item(self, token: bytes, draw: random.Random) -> dict[str, Any]:
-        own = _entry(token, -draw.expovariate(4.0))
-        others = [
-            _entry(_OTHERS[number % len(_OTHERS)].encode(), own["logprob"] - 1.0 - number)
-            for number in range(self._top - 1)
-        ]
+        likely = -max(1e-6, draw.expovariate(4.0))
+        own = _entry(token, likely)
+        # The alternatives share what is left, each half as likely as the one before.
+        most = min(likely, math.log(-math.expm1(likely)))
+        words = [word for word in _OTHERS if word.encode() != token][: max(0, self._top - 1)]
+        others = [_entry(word.encode(), most - 0.7 * rank) for rank, word in enumerate(words, 1)]
         return {**own, "top_logprobs": [own, *others] if self._top else []}
 
 

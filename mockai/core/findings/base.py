@@ -90,7 +90,8 @@ class Case:
         mark = self.mark
         if mark is None:
             return None
-        return next((item for item in self.evidence.exchanges if _obeyed(item, mark)), None)
+        others = (item for item in self.evidence.exchanges if item.id != self.exchange.id)
+        return next((item for item in others if _obeyed(item, mark)), None)
 
 
 def _obeyed(exchange: Exchange, mark: MarkSeen) -> bool:

@@ -5,7 +5,9 @@ A step is a mapping with one key, its kind: `{"text": "Hello"}`, `{"faker": 400}
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import Discriminator, Tag
 
@@ -47,30 +49,17 @@ def _kind(value: Any) -> str | None:
     return keys[0] if len(keys) == 1 and keys[0] in STEPS else None
 
 
-AnyStep = Annotated[
-    Annotated[TextStep, Tag("text")]
-    | Annotated[FakerStep, Tag("faker")]
-    | Annotated[ReasoningStep, Tag("reasoning")]
-    | Annotated[ToolCallStep, Tag("tool_call")]
-    | Annotated[RefusalStep, Tag("refusal")]
-    | Annotated[JsonStep, Tag("json")]
-    | Annotated[HoldStep, Tag("hold")]
-    | Annotated[PauseStep, Tag("pause")]
-    | Annotated[PaceStep, Tag("pace")]
-    | Annotated[UsageStep, Tag("usage")]
-    | Annotated[FinishStep, Tag("finish")]
-    | Annotated[RawStep, Tag("raw")]
-    | Annotated[KeepaliveStep, Tag("keepalive")]
-    | Annotated[ErrorStep, Tag("error")]
-    | Annotated[CutStep, Tag("cut")]
-    | Annotated[SilenceStep, Tag("silence")]
-    | Annotated[MangleStep, Tag("mangle")],
-    Discriminator(
-        _kind,
-        custom_error_type="unknown_step",
-        custom_error_message=f"a step is a mapping with one key of: {', '.join(STEPS)}",
-    ),
-]
+if TYPE_CHECKING:
+    AnyStep: TypeAlias = Step
+else:
+    AnyStep = Annotated[
+        reduce(or_, (Annotated[step, Tag(kind)] for kind, step in STEPS.items())),
+        Discriminator(
+            _kind,
+            custom_error_type="unknown_step",
+            custom_error_message=f"a step is a mapping with one key of: {', '.join(STEPS)}",
+        ),
+    ]
 """A step in its single-key form."""
 
 __all__ = ["STEPS", "AnyStep", "FinishStep", "Step"]

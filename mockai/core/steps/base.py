@@ -7,7 +7,6 @@ here and register it in `mockai.core.steps`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from pydantic import BaseModel, BeforeValidator
@@ -45,9 +44,6 @@ class Builder(Protocol):
     def seed(self) -> int:
         """Return the seed for what this step draws."""
 
-    def random(self) -> Random:
-        """Return a generator for what this step draws."""
-
     def say(self, text: str, channel: Channel = "content", *, tool: int = 0) -> None:
         """Send a text token by token, at the present pace."""
 
@@ -80,16 +76,14 @@ class Step(Model):
     """One element of a reply."""
 
     kind: ClassVar[str]
-    of_request: ClassVar[bool] = False
-    """True for a step that looks at the request, so that each request has its own reply."""
 
     def build(self, to: Builder) -> None:
         """Add what the step stands for."""
         raise AssertionError(self.kind)
 
     def asks_request(self) -> bool:
-        """Say whether this step looks at the request."""
-        return self.of_request
+        """Say whether this step looks at the request, so that each request has its own reply."""
+        return False
 
 
 def shorthand(key: str, accepts: Any) -> BeforeValidator:

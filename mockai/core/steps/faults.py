@@ -53,6 +53,19 @@ Code = Annotated[
 """One of the API's own errors, by its code."""
 
 
+def _not_framing(name: str) -> str:
+    if name.lower() in _FRAMING:
+        raise ValueError(f"'{name}' belongs to the connection; a script cannot set it")
+    return name
+
+
+_FRAMING = frozenset({"connection", "content-length", "date", "transfer-encoding"})
+HeaderName = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"), AfterValidator(_not_framing)
+]
+HeaderValue = Annotated[str, Field(pattern=r"^[\t\x20-\x7e]*$")]
+
+
 class Error(Fault):
     """An error: before the first byte its status and body, later an event in the stream."""
 
@@ -61,7 +74,7 @@ class Error(Fault):
     message: str | None = None
     type: str | None = None
     param: str | None = None
-    headers: dict[str, str] = Field(default_factory=dict)
+    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
     retry_after: Duration | None = None
 
 

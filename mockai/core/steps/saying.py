@@ -116,13 +116,16 @@ class JsonStep(Step):
     """Send a valid instance of the request's `response_format` schema, or this value."""
 
     kind: ClassVar[str] = "json"
-    of_request: ClassVar[bool] = True
     json_: Any = Field(default=None, alias="json")
 
     def build(self, to: Builder) -> None:
         """Make it and say it."""
         value = self.json_ if self.json_ is not None else instance_of(_schema(to), to.seed())
         to.say(json.dumps(value, ensure_ascii=False))
+
+    def asks_request(self) -> bool:
+        """Say whether the request's schema is asked for."""
+        return self.json_ is None
 
 
 def _schema(to: Builder) -> Any:
