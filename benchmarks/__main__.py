@@ -17,10 +17,12 @@ from typing import Any
 from benchmarks import report
 from benchmarks.measure import Case, detect, measure
 from benchmarks.servers import NAMES, Answer, Tools, compiled, pin
+from benchmarks.truth import leave_at_random, never_read
 
 HERE = Path(__file__).parent
 RATE = 50.0  # tokens per second: what a reader sees of a fast model
-KINDS = ("paced", "unlimited", "plain", "detection")
+KINDS = ("paced", "unlimited", "plain", "detection", "leaving", "stalled")
+OURS = ("detection", "leaving", "stalled")  # what no other server can be asked
 
 
 def cases(*, quick: bool) -> Iterator[Case]:
@@ -35,6 +37,10 @@ def cases(*, quick: bool) -> Iterator[Case]:
     yield Case("50 connections", "unlimited", at_once, 50, loop)
     yield Case("50 connections", "plain", at_once, 50, (*loop, "--plain", "1"))
     yield from (_detection(100, every=2),) if quick else _detections()
+    flow = Answer(tokens=60, rate=1_000, ttft=0.01)
+    yield Case("at random, anyhow", "leaving", flow, 200 if quick else 1_000, ())
+    flood = Answer(tokens=40_000, rate=0)
+    yield Case("clients that never read", "stalled", flood, 20 if quick else 200, ())
 
 
 def _detections() -> Iterator[Case]:
@@ -61,20 +67,28 @@ def run(options: argparse.Namespace) -> list[report.Row]:
         for number in range(options.rounds):
             for case in chosen:
                 for name in _servers_of(case, options.servers, number):
-                    found = _found(name, case, tools)
+                    found = _found(name, case, tools, number)
                     rows.append(_row(case, name, number, found))
                     _say(f"round {number + 1}: {case.kind} {case.name}: {name}: {_short(found)}")
     return sorted(rows, key=lambda row: NAMES.index(row["server"]))
 
 
 def _servers_of(case: Case, chosen: list[str], number: int) -> list[str]:
-    if case.kind == "detection":  # the others keep no record
+    if case.kind in OURS:  # the others keep no record
         return ["mockai"] if "mockai" in chosen else []
     return _turned(chosen, number)
 
 
-def _found(name: str, case: Case, tools: Tools) -> dict[str, float]:
-    return detect(case, tools) if case.kind == "detection" else measure(name, case, tools)
+def _found(name: str, case: Case, tools: Tools, number: int) -> dict[str, float]:
+    match case.kind:
+        case "detection":
+            return detect(case, tools)
+        case "leaving":
+            return leave_at_random(case, tools, seed=number)
+        case "stalled":
+            return never_read(case, tools)
+        case _:
+            return measure(name, case, tools)
 
 
 def _row(case: Case, server: str, number: int, figures: dict[str, float]) -> report.Row:

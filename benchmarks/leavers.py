@@ -67,8 +67,8 @@ def errands(count: int, seed: int, longest_s: float) -> list[Errand]:
     ]
 
 
-def run(errand: Errand, url: str, path: str) -> Log:
-    """Ask, read for a while, leave."""
+def run(errand: Errand, url: str, path: str) -> tuple[bytes, int]:
+    """Ask, read for a while, leave; return what was read, and the instant before it left."""
     address = urlsplit(url)
     with socket.create_connection((address.hostname or "", address.port or 80)) as sock:
         asked = _request(errand, path)
@@ -84,16 +84,15 @@ def run(errand: Errand, url: str, path: str) -> Log:
             seen += _read(sock, errand, None)
         elif errand.way == "reset":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    return seen, left_ns
+
+
+def log_of(errand: Errand, seen: bytes, left_ns: int) -> Log:
+    """Return what a client has to say."""
     pieces, has_ended = _pieces(seen, stream=errand.stream)
+    text = "".join(pieces)
     return Log(
-        errand.tag,
-        errand.way,
-        errand.stream,
-        len(pieces),
-        "".join(pieces),
-        len(seen),
-        left_ns,
-        has_ended,
+        errand.tag, errand.way, errand.stream, len(pieces), text, len(seen), left_ns, has_ended
     )
 
 
@@ -195,8 +194,9 @@ def main() -> None:
     asked = parser.parse_args()
     todo = errands(asked.streams, asked.seed, asked.longest)
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        for log in threads.map(lambda errand: run(errand, asked.url, asked.path), todo):
-            sys.stdout.write(json.dumps(asdict(log)) + "\n")
+        done = list(threads.map(lambda errand: run(errand, asked.url, asked.path), todo))
+    for errand, (seen, left_ns) in zip(todo, done, strict=True):  # no thread waits for this
+        sys.stdout.write(json.dumps(asdict(log_of(errand, seen, left_ns))) + "\n")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 The control API shows instants only relative to the receipt of the request; here they are stamps
 of CLOCK_MONOTONIC, as the load generator's are, so the two can be subtracted. Each line on stdin
-is answered with one JSON line: `{port of the client: nanoseconds}`.
+is answered with one JSON line: `{tag or port of the client: nanoseconds}`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ async def serve() -> None:
 
 
 def noticed(server: Server) -> dict[str, int]:
-    """Return when each client that left was noticed, by its port."""
+    """Return when each client that left was noticed, by its tag, or by its port if it has none."""
     state = server._state  # noqa: SLF001 - nothing public has the raw stamps
     exchanges = state.sessions.get(DEFAULT).exchanges() if state else ()
     return {
-        str(item.request.peer).rpartition(":")[2]: item.received_ns + round(left.at_s * 1e9)
+        item.request.tag or str(item.request.peer).rpartition(":")[2]: item.received_ns
+        + round(left.at_s * 1e9)
         for item in exchanges
         if (left := item.disconnect) is not None
     }

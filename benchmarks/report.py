@@ -40,6 +40,21 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ("max, ms", "detect_ms_max", 2),
         ("cancels per round", "cancels", 0),
     ),
+    "leaving": (
+        ("streams per round", "streams", 0),
+        ("disagreements", "disagreements", 0),
+        ("cancels", "cancels", 0),
+        ("noticed after p50, ms", "detect_ms_p50", 2),
+        ("p99, ms", "detect_ms_p99", 2),
+        ("max, ms", "detect_ms_max", 2),
+    ),
+    "stalled": (
+        ("KB per stream", "rss_kb_per_stream", 1),
+        ("tokens written", "tokens_written", 0),
+        ("KB written", "written_kb", 0),
+        ("noticed after p50, ms", "detect_ms_p50", 2),
+        ("p99, ms", "detect_ms_p99", 2),
+    ),
 }
 RATIO = "CPU against the floor"
 
@@ -63,7 +78,7 @@ def _disturbance(rows: list[Row]) -> str:
 
 
 def _table(kind: str, columns: tuple[Column, ...], rows: list[Row]) -> str:
-    ratio = [RATIO] if kind != "detection" else []
+    ratio = [RATIO] if any(row["server"] == "floor" for row in rows) else []
     titles = [kind, "server", *(title for title, _, _ in columns), *ratio]
     lines = [titles, ["---"] * len(titles)]
     for case in _distinct(row["case"] for row in rows):

@@ -43,7 +43,7 @@ class Server:
         return self.process.pid
 
     def ask(self) -> dict[str, int]:
-        """Ask a recording server when it noticed each client leave: nanoseconds by port."""
+        """Ask a recording server when it noticed each client leave: nanoseconds by tag or port."""
         assert self.process.stdin is not None  # noqa: S101 - for the type checker
         assert self.process.stdout is not None  # noqa: S101
         self.process.stdin.write("\n")
