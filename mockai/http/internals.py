@@ -1,4 +1,4 @@
-"""All that mockai knows of aiohttp's insides (checked against 3.12 to 3.14).
+"""All that mockai knows of aiohttp's insides; `CHECKED` says of which versions it is true.
 
 aiohttp parses requests and keeps connections; mockai writes its answers to the descriptor itself,
 because the transport's buffer cannot tell what the kernel took, and learns from `eof_received`
@@ -24,6 +24,8 @@ from mockai.core import openai_errors
 from mockai.http.crowd import Crowd, TurnedAway
 from mockai.http.tcp import Socket, has_left, reset_on_close, watch_for_end
 
+CHECKED = (3, 12), (3, 14)
+"""The oldest and the newest version of aiohttp that this was compared with."""
 _log = logging.getLogger("mockai")
 _numbers = itertools.count(1)
 

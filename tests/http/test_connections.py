@@ -125,3 +125,20 @@ def test_a_request_behind_a_cancelled_stream_is_never_received(
     control.ended("cancelled")
     assert client.read_to_end().count(b"HTTP/1.1 200 OK") == 1
     control.ended("cancelled")
+
+
+def test_a_stream_behind_a_large_answer_does_not_overtake_it(
+    control: Control, connect: Connect
+) -> None:
+    """Other answers go out by another way than streams: what waits there must be out first."""
+    control.script("large", reply=[{"text": "word " * 10_000}])
+    control.script("story", match={"stream": True})
+    client = connect(receive_buffer=4_096)
+    large = f"GET {control.root}/scenarios/large HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    client.send(large.encode() + post(control.path + CHAT, question(stream=True)))
+    client.read_head()
+    for _ in range(20):  # turns of the loop, in which it could overtake
+        control.exchanges()
+    client.take_up(1 << 20)
+    assert client.response().body["name"] == "large"
+    assert client.response().raw.endswith(END)

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from mockai.engine.sink import AHEAD
+from mockai.http.server import ServerThread
+from mockai.http.state import Limits, ServerOptions
 from tests.support.control import Control
 from tests.support.raw import RawClient
 
 Connect = Callable[..., RawClient]
 TOKENS = 40_000  # frames of 12 MB: more than the kernel takes for one who does not read
+LITTLE = 1 << 18  # the kernel counts in whole buffers, and what is under way besides
 SMALL, LARGE = 4_096, 1 << 20  # bytes that may lie unread in the client's socket
 
 
-def stall(control: Control, connect: Connect, *, stream: bool = True) -> RawClient:
+def stall(
+    control: Control,
+    connect: Connect,
+    *,
+    stream: bool = True,
+    receive_buffer: int | None = SMALL,
+) -> RawClient:
     """Ask, read nothing, and wait until the server can write no more."""
-    client = connect(receive_buffer=SMALL)
+    client = connect(receive_buffer=receive_buffer)
     client.chat(control.path, stream=stream)
     written = [-1, 0]
     while written[-1] != written[-2] or not written[-1]:
@@ -55,6 +65,47 @@ def test_a_stalled_client_costs_one_write_of_memory(control: Control, connect: C
     waiting = stalled["tokens"]["generated"] - stalled["tokens"]["written"]
     assert 0 < waiting * frame < AHEAD + 2 * frame
     assert stalled["tokens"]["generated"] < TOKENS
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds what waits in the kernel")
+@pytest.mark.parametrize("receive_buffer", [SMALL, None], ids=["small", "usual"])
+def test_the_kernel_runs_ahead_of_a_stalled_client_by_little(
+    control: Control, connect: Connect, receive_buffer: int | None
+) -> None:
+    """Beyond what the client's own kernel holds some 16 KB wait, and not the usual 4 MB."""
+    control.script(tokens=TOKENS)
+    client = stall(control, connect, receive_buffer=receive_buffer)
+    client.close()
+    delivery = control.ended("cancelled")["delivery"]
+    assert 0 < delivery["unsent_bytes"] < LITTLE
+    assert delivery["written_bytes"] < 2 * LITTLE
+
+
+def test_the_time_of_a_stall_is_counted(control: Control, connect: Connect) -> None:
+    """It grows while nothing is read; whoever reads on keeps the sum."""
+    control.script(tokens=TOKENS)
+    client = stall(control, connect)
+    earlier = control.exchanges()[0]["delivery"]["stalled_s"]
+    later = control.exchanges()[0]["delivery"]["stalled_s"]
+    assert 0 < earlier < later
+    client.take_up(LARGE)
+    assert client.response().status == 200
+    done = control.ended("completed")
+    assert later < done["delivery"]["stalled_s"] < done["timing"]["ended_s"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="TCP_USER_TIMEOUT is Linux's")
+def test_a_limit_for_unconfirmed_writes_also_ends_a_stalled_client() -> None:
+    """Linux cannot tell a window that stays shut from a machine that is gone: no default."""
+    running = ServerThread(ServerOptions(limits=Limits(write_s=0.3))).start()
+    control = Control(running.url)
+    control.script(tokens=TOKENS)
+    with RawClient(running.url, receive_buffer=SMALL) as client:
+        client.chat(control.path, stream=True)
+        left = control.ended("cancelled")
+    running.stop()
+    assert (left["disconnect"]["how"], left["phase"]) == ("timeout", "streaming")
+    assert left["delivery"]["stalled_s"] > 0
 
 
 def test_a_stalled_client_that_reads_on_gets_everything(control: Control, connect: Connect) -> None:

@@ -35,7 +35,7 @@ def connect(server: ServerThread) -> Iterator[Callable[..., RawClient]]:
     """Open raw connections; they are closed at the end."""
     opened: list[RawClient] = []
 
-    def connect(**options: int) -> RawClient:
+    def connect(**options: int | None) -> RawClient:
         opened.append(RawClient(server.url, **options))
         return opened[-1]
 

@@ -1,0 +1,135 @@
+"""What mockai knows of aiohttp's insides is in one module, and still true of this aiohttp.
+
+When one of these fails after an update: look through `mockai/http/internals.py` with the new
+source beside it, mend what has changed, run `tests/http`, then note the version in `CHECKED`.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import helpers, streams, web, web_protocol
+
+import mockai
+from mockai.http.internals import CHECKED, Connection
+
+SOURCES = Path(mockai.__file__).parent
+Handler = web_protocol.RequestHandler
+
+# what we override or call -> its parameters, as they must be
+SIGNATURES: list[tuple[Callable[..., Any], str]] = [
+    (Handler.connection_made, "self transport"),
+    (Handler.data_received, "self data"),
+    (Handler.eof_received, "self"),
+    (Handler.connection_lost, "self exc"),
+    (Handler.finish_response, "self request resp start_time"),
+    (Handler.handle_error, "self request status exc message"),
+    (Handler.close, "self"),
+    (web.StreamResponse.prepare, "self request"),
+    (web.StreamResponse.write_eof, "self data"),
+    (streams.StreamReader.is_eof, "self"),
+    (streams.EmptyStreamReader.is_eof, "self"),
+    (helpers.rfc822_formatted_time, ""),
+]
+ATTRIBUTES = ["_current_request", "_loop", "_messages", "_waiter", "transport"]
+
+
+def test_aiohttp_is_of_a_version_that_was_looked_through() -> None:
+    """A new minor version may have changed what no signature shows."""
+    installed = tuple(int(part) for part in version("aiohttp").split(".")[:2])
+    assert CHECKED[0] <= installed <= CHECKED[1], f"look through internals.py: {__doc__}"
+
+
+@pytest.mark.parametrize(
+    "function, names", SIGNATURES, ids=lambda item: getattr(item, "__qualname__", "")
+)
+def test_what_is_overridden_or_called_takes_what_it_took(
+    function: Callable[..., Any], names: str
+) -> None:
+    """A parameter that comes or goes would break us at run time, or silently."""
+    assert list(inspect.signature(function).parameters) == names.split(), __doc__
+
+
+@pytest.mark.parametrize("name", ATTRIBUTES)
+def test_what_is_read_of_a_connection_is_still_kept_there(name: str) -> None:
+    """These are aiohttp's own; we only look at them."""
+    slots = {slot for kind in Handler.__mro__ for slot in getattr(kind, "__slots__", ())}
+    assert name in slots, __doc__
+
+
+def test_the_hooks_of_a_connection_are_plain_or_asynchronous_as_ours_are() -> None:
+    """Who awaits a plain function, or forgets to, is told only when it happens."""
+    assert inspect.iscoroutinefunction(Handler.finish_response)
+    assert not inspect.iscoroutinefunction(Handler.data_received)
+    assert isinstance(inspect.getattr_static(web.StreamResponse, "keep_alive"), property)
+    assert web_protocol._ErrInfo(400, ValueError(), "why").message == "why"  # noqa: SLF001
+    assert parsedate_to_datetime(helpers.rfc822_formatted_time()).tzinfo is not None
+
+
+def test_a_connection_waits_keeps_and_drops_as_we_read_it() -> None:
+    """Idle it has a waiter; what came waits as pairs of a message and a body that knows its end."""
+
+    async def look() -> tuple[bool, bool, list[tuple[Any, ...]]]:
+        runner = web.AppRunner(web.Application())
+        await runner.setup()
+        assert runner.server is not None
+        connection = Connection(
+            runner.server,
+            loop=asyncio.get_running_loop(),
+            **runner.server._kwargs,  # noqa: SLF001 - as `listen` does
+        )
+        connection.crowd = Nobody()  # type: ignore[assignment]
+        connection.connection_made(Nowhere())
+        await asyncio.sleep(0)
+        is_waiting = connection._waiter is not None and not connection._waiter.done()  # noqa: SLF001
+        connection.data_received(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nx")
+        came = list(connection._messages)  # noqa: SLF001
+        was_whole = came[0][1].is_eof()
+        connection.data_received(b"y")
+        now_whole = came[0][1].is_eof()
+        connection.connection_lost(None)
+        await runner.cleanup()
+        return is_waiting, now_whole and not was_whole, came
+
+    is_waiting, knows_its_end, came = asyncio.run(look())
+    assert is_waiting
+    assert knows_its_end
+    assert [len(pair) for pair in came] == [2]
+
+
+class Nowhere(asyncio.Transport):
+    """A transport that leads nowhere."""
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Buffer nothing."""
+
+    def close(self) -> None:
+        """Close nothing."""
+
+
+class Nobody:
+    """A crowd of whom nobody is counted."""
+
+    def leave(self) -> None:
+        """Count nobody."""
+
+
+def test_only_one_module_knows_the_insides() -> None:
+    """Everybody else takes what `aiohttp` and `aiohttp.web` export."""
+    found = {
+        path.relative_to(SOURCES).as_posix()
+        for path in SOURCES.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        and (node.module or "").startswith("aiohttp.")
+        and node.module != "aiohttp.web"
+    }
+    assert found == {"http/internals.py"}
