@@ -256,11 +256,11 @@ class Exchange:
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form of the control API (times rounded to microseconds)."""
         return {
-            f.name: _shown(getattr(self, f.name)) for f in fields(self) if f.name not in _INTERNAL
+            f.name: _shown(getattr(self, f.name)) for f in fields(self) if f.name not in INTERNAL
         }
 
 
-_INTERNAL = {"received_ns", "schedule", "policy", "cached_tokens"}
+INTERNAL = {"received_ns", "schedule", "policy", "cached_tokens"}
 
 
 def utc_text(seconds: float) -> str:
