@@ -34,7 +34,7 @@ def test_what_was_never_begun_is_told_once() -> None:
     awaiting = Awaiting()
     never = [judge(), judge()]
     for coroutine in never:
-        awaiting.keep("mark", coroutine)
+        _ = awaiting.keep("mark", coroutine)
     asyncio.run(awaiting.keep("assert_completed", judge()))
     with pytest.raises(AssertionError, match=r"never awaited, .* await mark\(…\), mark\(…\)$"):
         awaiting.refuse_forgotten()
