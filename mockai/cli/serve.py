@@ -100,11 +100,20 @@ async def _serve(asked: argparse.Namespace) -> None:
     )
 
     def ready(url: str) -> None:
-        print(f"mockai ready {url}/v1", flush=True)
         if asked.ready_file is not None:
-            asked.ready_file.write_text(f"{url}/v1\n", encoding="utf-8")
+            _write_ready(asked.ready_file, url)
+        print(f"mockai ready {url}/v1", flush=True)
 
     await serve(options, ready, stop, hurry)
+
+
+def _write_ready(path: Path, url: str) -> None:
+    from mockai.core.errors import MockaiError
+
+    try:
+        path.write_text(f"{url}/v1\n", encoding="utf-8")
+    except OSError as error:
+        raise MockaiError(f"cannot write the ready file {path}: {error.strerror}") from None
 
 
 def _paths(text: str) -> list[Path]:
