@@ -32,7 +32,7 @@ async def put_scenarios(request: web.Request) -> web.Response:
     """Register one scenario under the URL's name, or several; all are validated first."""
     session, name = session_of(request), request.match_info.get("name")
     text = await read_text(request)
-    scenarios = parse_scenarios(text, source="body", name=name)
+    scenarios = parse_scenarios(text, source="body", name=name, playable=True)
     session.scripts.register(scenarios)
     names = [scenario.name for scenario in scenarios]
     return web.json_response({"name": name} if name else {"names": names})
