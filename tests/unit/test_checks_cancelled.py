@@ -364,6 +364,7 @@ def test_where_a_cancel_was_possible_there_is_no_such_excuse(facts: dict[str, An
             "cancel the stream within 0.25 s of the mark 'stop'",
         ),
         ({"within": 1, "since": "held"}, "cancel the stream within 1 s of being held"),
+        ({"since": "held"}, "cancel the stream within 1 s of being held"),
         ({"within": 1, "since": {"token": 3}}, "cancel the stream within 1 s of its token 3"),
         (
             {"where": {"scenario": "story", "model": "o3", "nth": 2}},
