@@ -25,7 +25,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add_switch(parser, "--strict-match", help="no default scenario: a miss is 404")
     add_option(
-        parser, "--speed", kind=speed, default=1.0, help="scales ttft, rate and pauses of scenarios"
+        parser,
+        "--speed",
+        kind=speed,
+        default=1.0,
+        help="scales ttft, rate and pauses of scenarios; inf: no waiting",
     )
     add_option(parser, "--seed", kind=int, help="seed of every scenario, in place of its own")
     add_option(

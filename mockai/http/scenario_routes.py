@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from mockai.core.errors import NotFoundError
-from mockai.core.loading import parse_scenarios
+from mockai.core.loading import dump_scenario, parse_scenarios
 from mockai.core.scenario import Scenario
 from mockai.http.control_answers import Deleted, Registered, ScenarioShown, ScenariosShown
 from mockai.http.control_calls import SESSION, Call, read_text, session_of
@@ -45,7 +45,7 @@ async def delete_scenario(request: web.Request) -> web.Response:
 
 
 def _entry(entry: Any) -> dict[str, Any]:
-    return {**entry.scenario.model_dump(mode="json", exclude_defaults=True), "played": entry.played}
+    return {**dump_scenario(entry.scenario), "played": entry.played}
 
 
 _SCENARIO = f"{SESSION}/scenarios/{{name}}"

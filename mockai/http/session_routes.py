@@ -11,7 +11,7 @@ from mockai.core.findings import findings
 from mockai.core.leaving import HalfClose
 from mockai.core.model import Model
 from mockai.core.policy import PolicyChoice
-from mockai.core.units import Duration
+from mockai.core.units import Duration, Speed
 from mockai.engine.sessions import Session, Settings
 from mockai.http.control_answers import Report, SessionShown, SessionsShown
 from mockai.http.control_calls import (
@@ -29,7 +29,7 @@ from mockai.http.reporting import report_of
 class SessionSettings(Model):
     """What a session can be made with; what is left out is as the server was started."""
 
-    speed: float | None = Field(default=None, gt=0)
+    speed: Speed | None = Field(default=None, description='how much faster; "inf": no waiting')
     seed: int | None = None
     strict_match: bool | None = None
     policy: PolicyChoice | None = None
