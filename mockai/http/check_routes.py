@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -10,9 +11,13 @@ from pydantic import Field
 
 from mockai.core.checks import CheckEntry, check_of
 from mockai.core.findings import findings
+from mockai.core.html_report import render_html
+from mockai.core.junit import render_junit
+from mockai.core.markdown_report import render_markdown
 from mockai.core.model import Model
+from mockai.core.run_report import RunReport
+from mockai.core.text_report import render_text
 from mockai.core.units import Duration
-from mockai.engine.sessions import Session
 from mockai.http.control_answers import FindingsShown, Report, VerdictsShown
 from mockai.http.control_calls import (
     MAX_WAIT_S,
@@ -24,7 +29,7 @@ from mockai.http.control_calls import (
     state_of,
 )
 from mockai.http.control_errors import invalid
-from mockai.http.reporting import report
+from mockai.http.reporting import report, run_report
 
 DEFAULT_WAIT_S = 5.0
 
@@ -70,17 +75,28 @@ async def show_report(request: web.Request) -> web.Response:
     wanted = request.query.get("format", "json")
     if wanted not in FORMATS:
         raise invalid("format", f"'format' must be one of {', '.join(FORMATS)} (got {wanted!r})")
-    return FORMATS[wanted](session_of(request))
+    session = session_of(request)
+    if wanted == "json":
+        return web.json_response(report(session))
+    media_type, render = _DRAWN[wanted]
+    text = await asyncio.to_thread(render, run_report(session))  # it may be long: not on the loop
+    return web.Response(text=text, content_type=media_type, headers=_NO_SNIFFING)
 
 
-def _json_report(session: Session) -> web.Response:
-    return web.json_response(report(session))
-
-
-FORMATS: dict[str, Callable[[Session], web.Response]] = {"json": _json_report}
+_DRAWN: dict[str, tuple[str, Callable[[RunReport], str]]] = {
+    "text": ("text/plain", render_text),
+    "junit": ("application/xml", render_junit),
+    "markdown": ("text/markdown", render_markdown),
+    "html": ("text/html", render_html),
+}
+_NO_SNIFFING = {"x-content-type-options": "nosniff"}  # what clients said stands in it
+FORMATS = ("json", *_DRAWN)
 """The forms of a report."""
 
-_REPORTS: dict[str, Any] = {"application/json": Report, "text/plain": {"type": "string"}}
+_REPORTS: dict[str, Any] = {
+    "application/json": Report,
+    **{media_type: {"type": "string"} for media_type, _ in _DRAWN.values()},
+}
 CALLS = (
     Call(
         method="POST",

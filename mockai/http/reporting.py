@@ -8,6 +8,7 @@ from typing import Any
 
 from mockai.core.exchange import Exchange
 from mockai.core.findings import Finding, findings
+from mockai.core.run_report import RunReport
 from mockai.core.timeline import draw
 from mockai.engine.sessions import Session
 
@@ -16,6 +17,17 @@ def report(session: Session) -> dict[str, Any]:
     """Return the report of a session as it stands."""
     found = findings(session.evidence())
     return report_of(session.id, session.generation, session.exchanges(), found)
+
+
+def run_report(session: Session) -> RunReport:
+    """Return the same for people: with what everything cost, to be drawn in any form."""
+    exchanges = session.exchanges()
+    return RunReport(
+        title=f"session '{session.id}', generation {session.generation}",
+        exchanges=exchanges,
+        ledger=session.ledger.to_json(exchanges),
+        findings=tuple(findings(session.evidence())),
+    )
 
 
 def report_of(
