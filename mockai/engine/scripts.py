@@ -138,7 +138,15 @@ class Scripts:
 
         Raises `ScenarioError` for one that cannot be played.
         """
-        for entry in compiled(scenarios, self._speed):
+        self.keep(self.compiled(scenarios))
+
+    def compiled(self, scenarios: Iterable[Scenario]) -> list[Entry]:
+        """Compile what is to be kept; on any thread, as nothing is changed. Raises as above."""
+        return compiled(scenarios, self._speed)
+
+    def keep(self, entries: Iterable[Entry]) -> None:
+        """Add what has been compiled."""
+        for entry in entries:
             self.own[entry.scenario.name] = entry
 
     def unregister(self, name: str) -> None:

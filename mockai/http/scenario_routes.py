@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from aiohttp import web
@@ -9,6 +10,7 @@ from aiohttp import web
 from mockai.core.errors import NotFoundError
 from mockai.core.loading import dump_scenario, parse_scenarios
 from mockai.core.scenario import Scenario
+from mockai.engine.scripts import Entry, Scripts
 from mockai.http.control_answers import Deleted, Registered, ScenarioShown, ScenariosShown
 from mockai.http.control_calls import SESSION, Call, read_text, session_of
 
@@ -32,10 +34,15 @@ async def put_scenarios(request: web.Request) -> web.Response:
     """Register one scenario under the URL's name, or several; all are validated first."""
     session, name = session_of(request), request.match_info.get("name")
     text = await read_text(request)
-    scenarios = parse_scenarios(text, source="body", name=name, playable=True)
-    session.scripts.register(scenarios)
-    names = [scenario.name for scenario in scenarios]
+    # To compile a long reply takes tenths of a second, in which no client could be seen to leave.
+    entries = await asyncio.to_thread(_compiled, session.scripts, text, name)
+    session.scripts.keep(entries)
+    names = [entry.scenario.name for entry in entries]
     return web.json_response({"name": name} if name else {"names": names})
+
+
+def _compiled(scripts: Scripts, text: str, name: str | None) -> list[Entry]:
+    return scripts.compiled(parse_scenarios(text, source="body", name=name, playable=True))
 
 
 async def delete_scenario(request: web.Request) -> web.Response:
