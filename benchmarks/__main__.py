@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import report
+from benchmarks import counts, report
 from benchmarks.measure import Case, detect, measure
 from benchmarks.servers import NAMES, Answer, Tools, compiled, pin
 from benchmarks.truth import leave_at_random, never_read
@@ -124,6 +124,8 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="default 3, with --quick 1")
     parser.add_argument("--only", type=_list_of(KINDS), default=list(KINDS), help="a,b of these")
     parser.add_argument("--servers", type=_list_of(NAMES), default=list(NAMES), help="likewise")
+    parser.add_argument("--counts", action="store_true", help="count calls and bytes; 1 if grown")
+    parser.add_argument("--update", action="store_true", help="with --counts: commit to these")
     parser.add_argument("--no-write", action="store_true", help="leave results and README alone")
     options = parser.parse_args(argv)
     options.rounds = options.rounds or (1 if options.quick else 3)
@@ -143,6 +145,8 @@ def _list_of(allowed: tuple[str, ...]) -> Any:
 def main(argv: list[str] | None = None) -> None:
     """Measure, print the table, and keep it unless told otherwise."""
     options = _options(argv)
+    if options.counts:
+        raise SystemExit(counts.main(update=options.update))
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # children inherit it
     pin(0, first=False)

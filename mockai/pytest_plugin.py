@@ -47,11 +47,16 @@ def mockai(
 
 
 @pytest.fixture
-def mockai_async(mockai: MockAI) -> AsyncMockAI:
-    """The same session for asyncio: an `AsyncMockAI`; it needs no async plugin of its own."""
+def mockai_async(mockai: MockAI) -> Iterator[AsyncMockAI]:
+    """The same session for asyncio: an `AsyncMockAI`; it needs no async plugin of its own.
+
+    An assertion that was never awaited is an error of the test: it has judged nothing.
+    """
     from mockai.client import AsyncMockAI
 
-    return AsyncMockAI(mockai.url, session=mockai.session)
+    client = AsyncMockAI(mockai.url, session=mockai.session)
+    yield client
+    client.awaiting.refuse_forgotten()
 
 
 @pytest.hookimpl(wrapper=True)

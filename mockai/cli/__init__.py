@@ -14,6 +14,8 @@ from mockai.cli.options import OptionError
 
 _COMMANDS = {
     "serve": "start a server and run it until it is stopped",
+    "run": "run a command against a server of its own, and judge what it did",
+    "report": "report what a server saw, or what a journal file says",
     "health": "ask a running server whether it is up",
     "demo": "watch a Stop button that does not stop, and one that does",
 }
@@ -23,7 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
     try:
         _refuse_namesake()
-        asked = _parser().parse_args(arguments)
+        own, command_line = _cut(sys.argv[1:] if arguments is None else arguments)
+        asked = _parser().parse_args(own, argparse.Namespace(argv=command_line))
         command = import_module(f"mockai.cli.{asked.command}")
         code: int = command.run(asked)
     except Exception as error:
@@ -34,6 +37,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"mockai: {error}", file=sys.stderr)
         return 2
     return code
+
+
+def _cut(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return our arguments and those after `--`, which belong to the command that `run` runs."""
+    given = list(arguments)
+    if given[:1] != ["run"] or "--" not in given:
+        return given, []
+    at = given.index("--")
+    return given[:at], given[at + 1 :]
 
 
 def _parser() -> argparse.ArgumentParser:

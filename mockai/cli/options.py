@@ -140,14 +140,10 @@ def choice(allowed: Sequence[str]) -> Callable[[str], str]:
 
 
 def speed(text: str) -> float:
-    """Return a factor above 0."""
-    try:
-        factor = float(text)
-    except ValueError:
-        factor = 0.0
-    if not 0 < factor < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be a number above 0 (got {text!r})")
-    return factor
+    """Return a factor above 0, or infinity."""
+    from mockai.core.units import parse_speed
+
+    return _checked(parse_speed, text)
 
 
 def policy(text: str) -> str:

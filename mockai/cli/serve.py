@@ -25,7 +25,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add_switch(parser, "--strict-match", help="no default scenario: a miss is 404")
     add_option(
-        parser, "--speed", kind=speed, default=1.0, help="scales ttft, rate and pauses of scenarios"
+        parser,
+        "--speed",
+        kind=speed,
+        default=1.0,
+        help="scales ttft, rate and pauses of scenarios; inf: no waiting",
     )
     add_option(parser, "--seed", kind=int, help="seed of every scenario, in place of its own")
     add_option(
@@ -100,11 +104,20 @@ async def _serve(asked: argparse.Namespace) -> None:
     )
 
     def ready(url: str) -> None:
-        print(f"mockai ready {url}/v1", flush=True)
         if asked.ready_file is not None:
-            asked.ready_file.write_text(f"{url}/v1\n", encoding="utf-8")
+            _write_ready(asked.ready_file, url)
+        print(f"mockai ready {url}/v1", flush=True)
 
     await serve(options, ready, stop, hurry)
+
+
+def _write_ready(path: Path, url: str) -> None:
+    from mockai.core.errors import MockaiError
+
+    try:
+        path.write_text(f"{url}/v1\n", encoding="utf-8")
+    except OSError as error:
+        raise MockaiError(f"cannot write the ready file {path}: {error.strerror}") from None
 
 
 def _paths(text: str) -> list[Path]:

@@ -12,6 +12,7 @@ from typing import Any, Self, Unpack
 
 from mockai.client import flows, terms
 from mockai.client.asserts import DEFAULT_TIMEOUT_S, Assertions
+from mockai.client.awaiting import Awaiting
 from mockai.client.calls import Flow
 from mockai.client.lease import Lease
 from mockai.client.no_gc import no_gc
@@ -45,6 +46,7 @@ class AsyncMockAI(Assertions[Later]):
     ) -> None:
         self._lease = Lease(url, session, settings)
         self._numbers = itertools.count(1)
+        self.awaiting = Awaiting()
 
     def __repr__(self) -> str:
         return f"<AsyncMockAI {self._lease}>"
@@ -52,8 +54,12 @@ class AsyncMockAI(Assertions[Later]):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, kind: object, *_: object) -> None:
         await self.close()
+        if kind is None:
+            self.awaiting.refuse_forgotten()
+        else:
+            self.awaiting.forgotten()
 
     async def close(self) -> None:
         """End the session if it was made here, stop the server if it was started here."""
@@ -122,7 +128,8 @@ class AsyncMockAI(Assertions[Later]):
 
     def mark(self, name: str) -> Marking:
         """Set a mark: `await mockai.mark("stop")`, or `async with mockai.mark("stop"):`."""
-        return Marking(self.drive(flows.mark(self.session, name)))
+        setting = self.drive(flows.mark(self.session, name))
+        return Marking(self.awaiting.keep("mark", setting))
 
     async def reset(self) -> None:
         await self.drive(flows.reset(self.session))
@@ -170,9 +177,9 @@ class AsyncMockAI(Assertions[Later]):
     async def findings(self) -> list[Finding]:
         return await self.drive(flows.findings(self.session))
 
-    async def demand(self, kind: str, expected: Mapping[str, Any], timeout: float) -> None:
-        __tracebackhide__ = True
-        await self.drive(flows.demand(self.session, kind, expected, timeout=timeout))
+    def demand(self, kind: str, expected: Mapping[str, Any], timeout: float) -> Later:
+        judging = self.drive(flows.demand(self.session, kind, expected, timeout=timeout))
+        return self.awaiting.keep(f"assert_{kind}", judging)
 
 
 class AsyncScript(Assertions[Later]):
@@ -231,9 +238,8 @@ class AsyncScript(Assertions[Later]):
             )
         )
 
-    async def demand(self, kind: str, expected: Mapping[str, Any], timeout: float) -> None:
-        __tracebackhide__ = True
-        await self._mockai.demand(kind, {**expected, "scenario": self.name}, timeout)
+    def demand(self, kind: str, expected: Mapping[str, Any], timeout: float) -> Later:
+        return self._mockai.demand(kind, {**expected, "scenario": self.name}, timeout)
 
 
 class Marking:

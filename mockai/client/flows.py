@@ -6,6 +6,7 @@ An expectation that is not met is an `AssertionError`; everything else that goes
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from textwrap import indent
@@ -47,11 +48,16 @@ def open_session(
 ) -> Flow[tuple[dict[str, str], bool]]:
     """Make a session; return its id and addresses, and whether it was made just now."""
     if name is None:
-        made = yield Call("POST", sessions(), dict(settings))
+        made = yield Call("POST", sessions(), _as_json(settings))
         return made.json(), True
     before = yield Call("GET", path(name))
-    here = yield Call("PUT", path(name), dict(settings))
+    here = yield Call("PUT", path(name), _as_json(settings))
     return here.json(), before.status != _THERE
+
+
+def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings with infinity as text: JSON has none."""
+    return {key: "inf" if value == math.inf else value for key, value in settings.items()}
 
 
 def end_session(session: str) -> Flow[None]:

@@ -23,7 +23,8 @@ DEFAULT_TOKENS = 100
 class SessionTerms(TypedDict, total=False):
     """How a session is made; what is left out is as the server was started."""
 
-    speed: float
+    speed: float | Literal["inf"]
+    """How many times as fast as written; infinity removes all waiting and keeps the order."""
     seed: int
     strict_match: bool
     policy: str | Mapping[str, Any]

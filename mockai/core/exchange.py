@@ -8,7 +8,7 @@ seconds since the request was received.
 from __future__ import annotations
 
 import json
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import UTC, datetime
@@ -154,8 +154,11 @@ class Schedule:
     shifts: tuple[tuple[int, int], ...] = ()
 
     def token_at_s(self, token: int) -> float:
-        """Return when the frame that completes `token` was due, in seconds since receipt."""
-        frame = self.reply.frame_of(token)
+        """Return when the frame that completes `token` was due, in seconds since receipt.
+
+        Of the tokens on the wire: hidden reasoning is not among them.
+        """
+        frame = min(bisect_left(self.reply.sent, token), len(self.reply) - 1)
         moved = [by_ns for start, by_ns in self.shifts if start <= frame]
         return self.start_s + (self.reply.due_ns[frame] + (moved[-1] if moved else 0)) / 1e9
 
@@ -256,11 +259,11 @@ class Exchange:
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form of the control API (times rounded to microseconds)."""
         return {
-            f.name: _shown(getattr(self, f.name)) for f in fields(self) if f.name not in _INTERNAL
+            f.name: _shown(getattr(self, f.name)) for f in fields(self) if f.name not in INTERNAL
         }
 
 
-_INTERNAL = {"received_ns", "schedule", "policy", "cached_tokens"}
+INTERNAL = {"received_ns", "schedule", "policy", "cached_tokens"}
 
 
 def utc_text(seconds: float) -> str:

@@ -40,7 +40,7 @@ _WORDS = {
     "list_type": _LIST,
 }
 _ONE_OF_KINDS = {"unknown_step", "unknown_check"}
-_WITHOUT_GOT = {"missing", "extra_forbidden", "value_error", "invalid_key"}
+_WITHOUT_GOT = {"missing", "extra_forbidden", "value_error", "invalid_key", "misplaced"}
 
 
 def validated(model: type[ModelT], data: Any) -> ModelT | list[Mistake]:
@@ -55,8 +55,13 @@ def validated(model: type[ModelT], data: Any) -> ModelT | list[Mistake]:
 
 def _explained(model: type[BaseModel], error: ValidationError) -> list[Mistake]:
     errors = _without_echoes(error.errors(include_url=False))
-    said = [_said(_locate(model, item["loc"]), item) for item in errors]
+    said = [_said(_locate(model, _path(item)), item) for item in errors]
     return [mistake for group in _by_union(said) for mistake in _told(group)]
+
+
+def _path(error: Mapping[str, Any]) -> Loc:
+    at: Loc = error["ctx"]["at"] if error["type"] == "misplaced" else ()
+    return (*error["loc"], *at)
 
 
 def _without_echoes(errors: list[Any]) -> list[Any]:

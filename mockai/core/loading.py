@@ -2,7 +2,7 @@
 
 Everything that is wrong is collected and raised as one `ScenarioError`: a line for each mistake,
 with file, line and column where there is a text. Whether a scenario can be played (a hold beyond
-its end) is not asked here: see `compile`.
+its end cannot) is asked of files, and of texts where that is wanted: it needs the vocabularies.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from mockai.core.errors import ScenarioError
 from mockai.core.explaining import ModelT, validated
 from mockai.core.mistakes import Loc, Mistake
 from mockai.core.model import Model
+from mockai.core.playable import unplayable
 from mockai.core.scenario import Scenario
 from mockai.core.steps import Step
 from mockai.core.yaml_marks import MAX_DEPTH, Document
@@ -35,13 +36,15 @@ def parse_scenarios(
     source: str,
     content_type: ContentType | None = None,
     name: str | None = None,
+    playable: bool = False,
 ) -> list[Scenario]:
     """Return the scenarios of a text: one mapping, several `---` documents, or a list of mappings.
 
     `source` stands in front of each mistake. With `name`, the text holds the one scenario of that
-    name, which need not say it itself. Raises `ScenarioError` with all that is wrong.
+    name, which need not say it itself. `playable` ones are compiled too. Raises `ScenarioError`
+    with all that is wrong.
     """
-    load = _Load()
+    load = _Load(playable=playable)
     load.text(text, source, content_type, name)
     return load.result()
 
@@ -65,9 +68,9 @@ def read_scenarios(paths: Sequence[Path]) -> list[Scenario]:
     """Return the scenarios of files, and of the `*.yaml`, `*.yml` and `*.json` of folders, by name.
 
     A `*.schema.json` in a folder is left out: it describes scenarios; a link in a folder must stay
-    in it. Raises `ScenarioError`.
+    in it. Raises `ScenarioError`, also for one that cannot be played.
     """
-    load = _Load()
+    load = _Load(playable=True)
     for path in paths:
         load.path(path)
     return load.result()
@@ -122,7 +125,8 @@ class _Item:
 class _Load:
     """Collects the scenarios and the mistakes of one load, from however many texts."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, playable: bool = False) -> None:
+        self._playable = playable
         self._found: dict[str, tuple[Scenario, _Item]] = {}
         self._mistakes: list[tuple[str, Mistake]] = []
 
@@ -181,6 +185,7 @@ class _Load:
             text = f"must be '{name}', as asked for, or left out (got '{scenario.name}')"
             self._say(item.source, [item.place(Mistake(text, ("name",)))])
         else:
+            self._say(item.source, map(item.place, unplayable(scenario) if self._playable else ()))
             self._keep(scenario, item)
 
     def _keep(self, scenario: Scenario, item: _Item) -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 import regex
 from pydantic import Field, field_validator
 
 from mockai.core.model import Model
+from mockai.core.pattern_text import text_matching
+
+PATIENCE_S = 0.25
+"""How long a pattern may look at one short text; what it needs for that grows with the text."""
+_SHORT = 120
 
 
 class TextMatch(Model):
@@ -22,10 +29,25 @@ class TextMatch(Model):
     def _compiles(cls, pattern: str | None) -> str | None:
         if pattern is not None:
             try:
-                regex.compile(pattern)
+                compiled = regex.compile(pattern)
             except regex.error as error:
                 raise ValueError(f"not a regular expression: {error}") from None
+            for text in _trying(pattern):
+                try:
+                    compiled.search(text, timeout=PATIENCE_S)
+                except TimeoutError:
+                    why = f"no answer within {PATIENCE_S} s for a text of {len(text)} characters"
+                    raise ValueError(f"the pattern backtracks for ever: {why}") from None
         return pattern
+
+
+def _trying(pattern: str) -> Iterator[str]:
+    """Yield short texts that almost fit: what makes a bad pattern try every way there is."""
+    fitting = [text_matching(pattern, Random(seed), reach=40) or "a" for seed in range(3)]
+    for text in (*fitting, "a", "0", "a "):
+        repeated = text * (_SHORT // max(1, len(text)) + 1)
+        yield text[:_SHORT] + "\0"
+        yield repeated[:_SHORT] + "\0"
 
 
 class Match(Model):

@@ -50,14 +50,18 @@ class Places:
     def holds(self, asked: Sequence[Asked[HoldArguments]]) -> tuple[HoldPoint, ...]:
         """Return the holds in the order in which a play reaches them."""
         points = [self._hold(each, place) for place, each in enumerate(asked, 1)]
-        reached = [point for point in points if point.frame < len(self.due_s)]
-        return tuple(sorted(reached, key=lambda point: (point.frame, point.due_ns)))
+        # By the time of the script: at infinite speed all are due at once.
+        return tuple(
+            point
+            for _, point in sorted(points, key=lambda item: (item[1].frame, item[0]))
+            if point.frame < len(self.due_s)
+        )
 
     def faults(self, asked: Sequence[Asked[Fault]]) -> tuple[PlacedFault, ...]:
         """Return the faults in the order in which they are written."""
         return tuple(map(self._fault, asked))
 
-    def _hold(self, asked: Asked[HoldArguments], place: int) -> HoldPoint:
+    def _hold(self, asked: Asked[HoldArguments], place: int) -> tuple[float, HoldPoint]:
         hold, frame, at_s = asked.what, asked.frame, asked.at_s
         if hold.at_token is not None:
             frame = self._frame_after(hold.at_token, asked.step)
@@ -65,7 +69,7 @@ class Places:
         elif hold.at is not None:
             frame = {"headers": 0, "first_token": 1, "done": len(self.due_s) - 1}[hold.at]
             at_s = self.due_s[frame - 1] if frame else 0.0
-        return HoldPoint(
+        return at_s, HoldPoint(
             name=hold.name or f"hold-{place}",
             frame=frame,
             token=self.tokens[frame - 1] if frame else 0,

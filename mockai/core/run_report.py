@@ -14,6 +14,7 @@ from typing import Any
 from mockai.core.checks.base import Check, Verdict
 from mockai.core.exchange import Exchange
 from mockai.core.findings import Finding
+from mockai.core.findings.not_reached import CLOSED_BY_EXIT
 from mockai.core.timeline import draw
 
 
@@ -130,9 +131,13 @@ class RunReport:
         if not cancels:
             return f"{_count(len(self.exchanges), 'request')}, none of them to be cancelled"
         missed = sum(item.outcome != "cancelled" for item in cancels)
-        if missed:
-            return f"{missed:,} of {_count(len(cancels), 'cancel')} did not cancel"
-        return f"{len(cancels):,} of {_count(len(cancels), 'cancel')} did cancel"
+        doubtful = len(
+            {item.exchange for item in self.findings if item.name == CLOSED_BY_EXIT.name}
+        )
+        said = [f"{missed:,} of {_count(len(cancels), 'cancel')} did not cancel"] if missed else []
+        if doubtful:
+            said.append(f"{doubtful:,} of {_count(len(cancels), 'cancel')} inconclusive")
+        return ", ".join(said) or f"{len(cancels):,} of {_count(len(cancels), 'cancel')} did cancel"
 
 
 def _count(number: int, noun: str) -> str:

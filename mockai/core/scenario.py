@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_
 from mockai.core.checks import CheckEntry, check_of
 from mockai.core.checks.base import Check
 from mockai.core.match_fields import Match
-from mockai.core.model import Model, Name
+from mockai.core.model import Model, Name, misplaced
 from mockai.core.policy import PolicyChoice
 from mockai.core.steps import AnyStep, FinishStep, Step
 from mockai.core.units import Duration
@@ -88,11 +88,13 @@ class Scenario(Model):
     @field_validator("reply", "turns")
     @classmethod
     def _finish_is_last(cls, value: Any) -> Any:
-        replies = value if value and isinstance(value[0], tuple) else (value or (),)
-        for reply in replies:
-            for place, step in enumerate(reply[:-1]):
+        is_turns = bool(value) and isinstance(value[0], tuple)
+        for turn, steps in enumerate(value if is_turns else (value or (),)):
+            for place, step in enumerate(steps[:-1]):
                 if isinstance(step, FinishStep):
-                    raise ValueError(f"step {place + 1} is finish, which must be the last one")
+                    within = (turn, place) if is_turns else (place,)
+                    at = (*within, step.kind, step.kind)
+                    raise misplaced("must be the last step: nothing can follow it", at)
         return value
 
     @model_validator(mode="after")

@@ -5,8 +5,6 @@ Bounded by size, the least used goes first. Knows neither scenarios nor replies.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sized
 from typing import Generic, TypeVar
 
@@ -16,7 +14,8 @@ ItemT = TypeVar("ItemT", bound=Sized)
 class Shelf(Generic[ItemT]):
     """Keeps items up to `most` in sum of their lengths; one that is longer is never kept.
 
-    Servers on several threads may share one.
+    Servers on several threads may share one: each step is a single operation on a dict, and what
+    two of them make at once is made twice.
 
     >>> shelf = Shelf[str](most=5)
     >>> [shelf.get("a", lambda: "one"), shelf.get("a", lambda: "two")]
@@ -24,25 +23,24 @@ class Shelf(Generic[ItemT]):
     """
 
     def __init__(self, most: int) -> None:
-        self._most, self._size = most, 0
-        self._items: OrderedDict[str, ItemT] = OrderedDict()
-        self._lock = threading.Lock()
+        self._most = most
+        self._items: dict[str, ItemT] = {}  # the least used is the first
 
     def get(self, key: str, make: Callable[[], ItemT]) -> ItemT:
         """Return what stands under `key`; made now, if it is not there."""
-        with self._lock:
-            if key in self._items:
-                self._items.move_to_end(key)
-                return self._items[key]
-        item = make()
-        with self._lock:
-            self._keep(key, item)
+        item = self._items.pop(key, None)
+        if item is None:
+            item = make()
+        if len(item) <= self._most:
+            self._items[key] = item
+            self._make_room()
         return item
 
-    def _keep(self, key: str, item: ItemT) -> None:
-        if key in self._items or len(item) > self._most:
-            return
-        self._items[key] = item
-        self._size += len(item)
-        while self._size > self._most:
-            self._size -= len(self._items.popitem(last=False)[1])
+    def _make_room(self) -> None:
+        kept = list(self._items.items())
+        size = sum(len(item) for _, item in kept)
+        for key, item in kept:
+            if size <= self._most:
+                return
+            self._items.pop(key, None)
+            size -= len(item)

@@ -8,6 +8,9 @@ from typing import Any
 
 from mockai.core.exchange import Exchange
 
+_ROUNDED_S = 2e-6
+"""How far a sum of two times may be off that were read back from JSON."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -69,7 +72,9 @@ def _last(exchange: Exchange) -> Iterator[Event]:
 def _ended_there(exchange: Exchange, until_s: float) -> bool:
     """Return whether a stay ended because the exchange did, and not by a release."""
     ended_s = exchange.timing.ended_s
-    return exchange.outcome != "completed" and ended_s is not None and until_s >= ended_s
+    if exchange.outcome == "completed" or ended_s is None:
+        return False
+    return until_s >= ended_s - _ROUNDED_S
 
 
 def _is_held(exchange: Exchange) -> bool:

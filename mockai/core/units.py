@@ -1,12 +1,13 @@
-"""Durations as people write them: seconds as a number, or `"500ms"`, `"2s"`, `"5m"`, `"1h"`."""
+"""Durations and speeds as people write them: seconds as a number, or `"500ms"`, `"2s"`, `"5m"`."""
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h)?\s*")
@@ -42,6 +43,30 @@ Duration = Annotated[
     ),
 ]
 """A pydantic type: seconds, written as a number or with a unit."""
+
+
+def parse_speed(value: Any) -> float:
+    """Return a factor above 0; `inf` removes all waiting. Raises `ValueError`."""
+    factor = value
+    if isinstance(value, str):
+        factor = math.inf if value.strip() == "inf" else _number(value)
+    is_number = isinstance(factor, int | float) and not isinstance(factor, bool)
+    if is_number and (factor == math.inf or 0 < factor <= sys.float_info.max):
+        return float(factor)
+    raise ValueError(f"must be a number above 0, or inf (got {value!r})")
+
+
+def _number(text: str) -> float | None:
+    return float(text) if re.fullmatch(r"\s*\d*\.?\d+\s*", text) else None
+
+
+Speed = Annotated[
+    float,
+    Field(allow_inf_nan=True),
+    BeforeValidator(parse_speed),
+    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"const": "inf"}]}),
+]
+"""A pydantic type: how many times as fast as written; in JSON, which has no infinity, `"inf"`."""
 
 
 def show_seconds(seconds: float) -> str:

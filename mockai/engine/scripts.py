@@ -17,14 +17,12 @@ from mockai.core.dialects.chat_request import ChatRequest
 from mockai.core.errors import NotFoundError, OpenAIError
 from mockai.core.limits import limited
 from mockai.core.matching import Incoming, difference, miss
+from mockai.core.playable import ENCODINGS
 from mockai.core.rate_limit import RateLimiter
 from mockai.core.reply import Reply
 from mockai.core.scenario import DEFAULT_SCENARIO, Scenario
 from mockai.core.staging import Staged, jittered, joined, staged
 from mockai.core.tokens import Encoding, get_encoding
-
-ENCODINGS = ("o200k_base", "cl100k_base")
-"""A text has not the same number of tokens in both, so a hold may lie beyond its end in one."""
 
 
 @dataclass(slots=True)
@@ -140,7 +138,15 @@ class Scripts:
 
         Raises `ScenarioError` for one that cannot be played.
         """
-        for entry in compiled(scenarios, self._speed):
+        self.keep(self.compiled(scenarios))
+
+    def compiled(self, scenarios: Iterable[Scenario]) -> list[Entry]:
+        """Compile what is to be kept; on any thread, as nothing is changed. Raises as above."""
+        return compiled(scenarios, self._speed)
+
+    def keep(self, entries: Iterable[Entry]) -> None:
+        """Add what has been compiled."""
+        for entry in entries:
             self.own[entry.scenario.name] = entry
 
     def unregister(self, name: str) -> None:

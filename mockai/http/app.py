@@ -13,13 +13,12 @@ from mockai.core import openai_errors
 from mockai.core.errors import MockaiError, OpenAIError
 from mockai.http import (
     billing_routes,
-    command_routes,
     control_routes,
     metrics_routes,
     openai_routes,
 )
 from mockai.http.command_routes import hear
-from mockai.http.control_routes import error_response as control_error
+from mockai.http.control_errors import error_response as control_error
 from mockai.http.door import add_cors, door
 from mockai.http.openai_routes import error_response as openai_error
 from mockai.http.state import STATE, State
@@ -38,7 +37,7 @@ def make_app(state: State) -> web.Application:
     app.on_response_prepare.append(_name_request)
     if state.options.cors_origins:
         app.on_response_prepare.append(add_cors)
-    app.add_routes([*billing_routes.routes(), *command_routes.routes(), *metrics_routes.routes()])
+    app.add_routes([*billing_routes.routes(), *metrics_routes.routes()])
     # These answer whatever else stands below their roots, so they come last.
     app.add_routes([*control_routes.routes(), *openai_routes.routes()])
     return app

@@ -16,11 +16,11 @@ from mockai.core.units import Duration
 from mockai.core.usage_pages import newest, usage_page
 from mockai.core.usage_query import PageKind, read_query
 from mockai.engine.sessions import Session, wall_clock
-from mockai.http.control_routes import read_body
+from mockai.http.control_answers import Advanced, Ledger
+from mockai.http.control_calls import SESSION, Call, Query, read_body
 from mockai.http.facts import session_of
 from mockai.http.state import STATE
 
-_SESSION = "/_mockai/sessions/{session}"
 _PAGES: dict[str, PageKind] = {
     "/organization/usage/completions": "completions",
     "/organization/costs": "costs",
@@ -28,16 +28,11 @@ _PAGES: dict[str, PageKind] = {
 
 
 def routes() -> list[web.RouteDef]:
-    """Return the routes; the pages are there with and without a session's prefix."""
-    pages = [
+    """Return the routes of the provider's pages, with and without a session's prefix."""
+    return [
         web.get(f"{prefix}/v1{path}", provider_page)
         for prefix in ("", "/s/{session}")
         for path in _PAGES
-    ]
-    return [
-        web.get(f"{_SESSION}/ledger", get_ledger),
-        web.post(f"{_SESSION}/clock", advance_clock),
-        *pages,
     ]
 
 
@@ -90,3 +85,23 @@ def _page(request: web.Request, kind: PageKind, session: Session) -> dict[str, A
 
 def _session(request: web.Request) -> Session:
     return request.app[STATE].sessions.get(request.match_info["session"])
+
+
+CALLS = (
+    Call(
+        method="GET",
+        path=f"{SESSION}/ledger",
+        handler=get_ledger,
+        about="What everything cost: sums by model, policy and key, and each exchange.",
+        query=(Query("format", {"type": "string", "enum": ["text"]}, "text: a table for people"),),
+        answer={"application/json": Ledger, "text/plain": {"type": "string"}},
+    ),
+    Call(
+        method="POST",
+        path=f"{SESSION}/clock",
+        handler=advance_clock,
+        about="Move the settlement clock on: what settles by then is on the provider's pages.",
+        body=Advance,
+        answer=Advanced,
+    ),
+)

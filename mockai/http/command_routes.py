@@ -10,17 +10,13 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from mockai.http.control_answers import Ended
+from mockai.http.control_calls import SESSION, Call
 from mockai.http.internals import connection_of, is_there
 from mockai.http.state import STATE
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-_SESSION = "/_mockai/sessions/{session}"
-_EXIT = f"{_SESSION}/exit"
-
-
-def routes() -> list[web.RouteDef]:
-    """Return the routes."""
-    return [web.post(_EXIT, note_exit)]
+_EXIT = f"{SESSION}/exit"
 
 
 async def note_exit(request: web.Request) -> web.Response:
@@ -35,7 +31,7 @@ async def hear(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Note each control call of a session, and each answer that somebody is there to take."""
     route = request.match_info.route.resource
     path = route.canonical if route is not None else ""
-    if not path.startswith(_SESSION) or path == _EXIT:
+    if not path.startswith(SESSION) or path == _EXIT:
         return await handler(request)
     session = request.app[STATE].sessions.find(request.match_info["session"])
     if session is not None:
@@ -44,3 +40,14 @@ async def hear(request: web.Request, handler: Handler) -> web.StreamResponse:
     if session is not None and is_there(connection_of(request)):
         session.hearing.answer()
     return answer
+
+
+CALLS = (
+    Call(
+        method="POST",
+        path=_EXIT,
+        handler=note_exit,
+        about="Say that the command which used this session has ended: `mockai run` does.",
+        answer=Ended,
+    ),
+)

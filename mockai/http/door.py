@@ -13,7 +13,7 @@ from aiohttp import web
 
 from mockai.core.cors import Header, allowing, preflight
 from mockai.core.door import Knock, is_guarded, is_write, refusal
-from mockai.http.control_routes import ControlError, error_response
+from mockai.http.control_errors import ControlError, error_response
 from mockai.http.state import STATE, State
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

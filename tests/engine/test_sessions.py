@@ -113,6 +113,15 @@ def test_of_several_all_are_kept_or_none() -> None:
     assert answer_to(session) == "default"
 
 
+def test_what_is_compiled_answers_once_it_is_kept() -> None:
+    """To compile changes nothing, so that it can be done on another thread."""
+    scripts = session_of().scripts
+    entries = scripts.compiled([scenario_of(1, name="a"), scenario_of(1, name="b")])
+    assert scripts.own == {}
+    scripts.keep(entries)
+    assert list(scripts.own) == ["a", "b"]
+
+
 def test_a_scenario_must_be_playable_for_every_model() -> None:
     """Four tokens for gpt-4o, two for gpt-4: found when it is registered, not when it is played."""
     short = scenario_of({"text": "getElementById"}, HOLD_AT_3)

@@ -84,6 +84,23 @@ async def test_mistakes_are_the_same_errors(server: ServerThread) -> None:
         await mockai.exchanges()
 
 
+async def forget(server: ServerThread, error: Exception | None = None) -> None:
+    """Make a test that forgets two `await`s, and raises an error of its own if given."""
+    async with AsyncMockAI(server.url) as mockai:
+        mockai.mark("stop")
+        _ = mockai.assert_cancelled(within=0.25)
+        if error is not None:
+            raise error
+
+
+async def test_an_assertion_that_is_never_awaited_fails_the_test(server: ServerThread) -> None:
+    """It has judged nothing: Python would let the test pass with a warning. Errors come first."""
+    with pytest.raises(AssertionError, match=r"never awaited.*: await mark\(…\), assert_cancelled"):
+        await forget(server)
+    with pytest.raises(ZeroDivisionError):
+        await forget(server, ZeroDivisionError())
+
+
 async def test_a_wait_can_be_cancelled(server: ServerThread) -> None:
     """A test that is cut short leaves no thread behind that waits on: the connection is dropped."""
     async with AsyncMockAI(server.url) as mockai:

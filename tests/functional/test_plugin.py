@@ -215,6 +215,18 @@ def test_a_test_that_passes_shows_nothing(run: Run) -> None:
     result.stdout.no_fnmatch_line("*mockai exchanges*")
 
 
+def test_an_assertion_that_is_never_awaited_is_an_error(run: Run) -> None:
+    """A verdict that nobody asked for must not be a green test."""
+    result = run(
+        """
+def test_forgotten(mockai_async):
+    mockai_async.assert_cancelled(within=0.25)
+"""
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*AssertionError: never awaited, *: await assert_cancelled(*)"])
+
+
 def test_a_wait_in_an_async_test_names_the_other_fixture(run: Run) -> None:
     """The synchronous fixture would block the loop; the error says which one does not."""
     result = run(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from mockai.core.scenario import Scenario
+from mockai.engine.scripts import Entry, Scripts
 from mockai.http.server import ServerThread
 from tests.support.control import Answer, Control, send
 from tests.support.raw import CHAT, QUESTION, RawClient
@@ -254,3 +258,25 @@ def test_every_answer_of_the_surface_has_a_request_id(
     answer = send(server.url, "GET", path)
     assert answer.status == status
     assert answer.headers["x-request-id"].startswith("req_")
+
+
+def test_others_are_served_while_a_long_reply_is_compiled(
+    control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop that sees clients leave is not the thread that compiles: a cancel is not late."""
+    compiling, go_on, compiled = threading.Event(), threading.Event(), Scripts.compiled
+
+    def when_told(self: Scripts, scenarios: Iterable[Scenario]) -> list[Entry]:
+        compiling.set()
+        assert go_on.wait(60)
+        return compiled(self, scenarios)
+
+    monkeypatch.setattr(Scripts, "compiled", when_told)
+    with ThreadPoolExecutor(1) as pool:
+        script = pool.submit(control.script, tokens=3)
+        try:
+            assert compiling.wait(60)
+            assert send(control.url, "GET", "/_mockai/health").status == 200
+        finally:
+            go_on.set()
+        script.result()

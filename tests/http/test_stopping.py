@@ -16,6 +16,7 @@ from tests.support.process import ServeProcess, refusal
 from tests.support.raw import CHAT, RawClient, post, question
 
 MIDDLE = 5
+NO_SUCH = "No such file or directory"
 
 
 def journal(path: Path) -> list[dict[str, Any]]:
@@ -218,3 +219,10 @@ def test_a_journal_that_cannot_be_written_at_all_stops_the_start(tmp_path: Path)
     """Exit 2 before anything is served: the evidence was asked for."""
     code, said = refusal("--journal", str(tmp_path / "no" / "such"))
     assert (code, "cannot write the journal" in said) == (2, True)
+
+
+def test_a_ready_file_that_cannot_be_written_stops_the_start(tmp_path: Path) -> None:
+    """Exit 2 before "ready" is said: who waits for the file would wait for ever."""
+    path = tmp_path / "no" / "such"
+    code, said = refusal("--ready-file", str(path))
+    assert (code, said) == (2, f"mockai: cannot write the ready file {path}: {NO_SUCH}\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 from mockai.core.checks.base import Judgement
 from mockai.core.checks.cancelled import Cancelled
 from mockai.core.checks.evaluate import evaluate
-from mockai.core.exchange import Delivery, Disconnect, Exchange, Timing, Tokens
+from mockai.core.exchange import Delivery, Disconnect, Exchange, Schedule, Timing, Tokens
 from tests.support.facts import (
     RECEIVED_NS,
     cancelled_exchange,
@@ -19,6 +20,7 @@ from tests.support.facts import (
     hold_at,
     mark_at,
     open_exchange,
+    reply_of,
     schedule_of,
     stamp_at,
 )
@@ -197,6 +199,30 @@ def test_tokens_after_a_token() -> None:
     assert wrong({"since": {"token": 6}, "max_tokens_after": 5}, left) != {}
 
 
+def test_tokens_after_count_what_was_sent_not_what_was_thought() -> None:
+    """20 tokens of hidden reasoning before the hold are no room for 20 that leak after it."""
+    reply = reply_of({"reasoning": 20}, {"faker": 50}, pace={"tokens_per_second": 50})
+    left = cancelled_exchange(
+        2.0, token=15, holds=(hold_at(0.5, 25),), schedule=Schedule(reply, start_s=0.0)
+    )
+    assert wrong({"max_tokens_after": 9, "within": 9}, left) == {
+        "tokens after held at 'hold-1'": ("≤ 9", "10")
+    }
+    assert wrong({"max_tokens_after": 10, "within": 9}, left) == {}
+    # The sixth visible token is the 26th of all: from 0.5 s on.
+    assert left.token_at_s(6) == pytest.approx(0.5)
+
+
+def test_tokens_after_a_hold_are_never_fewer_than_none() -> None:
+    """An answer in one body is sent at its end; without its plan, a hold is what was written."""
+    asked = replace(open_exchange().request, stream=False)
+    body = cancelled_exchange(0.5, token=0, request=asked, holds=(hold_at(0.2),))
+    assert "tokens after" not in str(wrong({"max_tokens_after": 0}, body))
+    assert judge({"max_tokens_after": 0}, body).rows[2].actual == "0"
+    read = cancelled_exchange(0.5, token=5, holds=(hold_at(0.2, 25),), schedule=None)
+    assert judge({"max_tokens_after": 0}, read).rows[2].actual == "0"
+
+
 def test_patience_stretches_every_limit_and_says_so() -> None:
     """A slow machine needs another yardstick, and the text shows both."""
     slow = cancelled_exchange(2.0, marks=(mark_at(0.4),))
@@ -338,6 +364,7 @@ def test_where_a_cancel_was_possible_there_is_no_such_excuse(facts: dict[str, An
             "cancel the stream within 0.25 s of the mark 'stop'",
         ),
         ({"within": 1, "since": "held"}, "cancel the stream within 1 s of being held"),
+        ({"since": "held"}, "cancel the stream within 1 s of being held"),
         ({"within": 1, "since": {"token": 3}}, "cancel the stream within 1 s of its token 3"),
         (
             {"where": {"scenario": "story", "model": "o3", "nth": 2}},

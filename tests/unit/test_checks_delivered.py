@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -100,7 +101,7 @@ def test_of_a_long_stream_exactly_the_written_tokens_are_its_text() -> None:
     texts = [written_text(cancelled_exchange(1, token, schedule=schedule)) for token in range(51)]
     assert texts[0] == ""
     assert texts[-1] == schedule.reply.text
-    assert all(later.startswith(one) for one, later in zip(texts, texts[1:], strict=False))
+    assert all(later.startswith(one) for one, later in pairwise(texts))
     assert len(set(texts)) == 51
 
 

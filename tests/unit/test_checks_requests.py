@@ -13,7 +13,6 @@ from mockai.core.checks.evaluate import evaluate
 from mockai.core.checks.requests import Requests
 from mockai.core.exchange import Exchange
 from tests.support.facts import (
-    ASKED,
     RECEIVED_NS,
     SECOND,
     cancelled_exchange,
@@ -25,15 +24,11 @@ from tests.support.facts import (
 from tests.support.golden import golden
 
 
-def came(at_s: float, seq: int = 1, *, body: bytes = b"{}", left: bool = False) -> Exchange:
-    """Return an exchange that was received at an instant, and cancelled half a second later."""
+def came(at_s: float, seq: int = 1, *, again: str | None = None, left: bool = False) -> Exchange:
+    """Return an exchange that was received at an instant; `left`: cancelled soon afterwards."""
     make = cancelled_exchange if left else completed_exchange
-    return make(
-        id=f"ex_{seq}",
-        seq=seq,
-        received_ns=RECEIVED_NS + round(at_s * SECOND),
-        request=replace(ASKED, body=body),
-    )
+    received_ns = RECEIVED_NS + round(at_s * SECOND)
+    return make(id=f"ex_{seq}", seq=seq, received_ns=received_ns, retry_of=again)
 
 
 def judge(check: dict[str, Any], *exchanges: Exchange, **facts: Any) -> Verdict:
@@ -41,7 +36,7 @@ def judge(check: dict[str, Any], *exchanges: Exchange, **facts: Any) -> Verdict:
     return evaluate(Requests.model_validate(check), evidence_of(*exchanges, **facts))
 
 
-FIRST, SECOND_ONE = came(0, 1, left=True), came(2, 2)
+FIRST, SECOND_ONE = came(0, 1, left=True), came(2, 2, again="ex_1")
 STOP = (stamp_at(1),)
 
 
@@ -161,9 +156,9 @@ def test_an_absence_does_not_pass_when_the_journal_has_dropped_something() -> No
 # ── retries ──────────────────────────────────────────────────────────────────────────────────
 
 
-def test_only_the_same_question_is_a_retry() -> None:
+def test_only_what_repeats_is_a_retry() -> None:
     """A user who asks something else after the stop has every right to."""
-    other = came(2, 2, body=b'{"other": 1}')
+    other = came(2, 2)
     assert judge({"only": "retries_after_cancel"}, FIRST, other).passed
     assert judge({"only": "retries"}, FIRST, other).passed
 
@@ -178,11 +173,12 @@ def test_without_a_cancel_there_is_nothing_to_retry() -> None:
     )
 
 
-def test_a_request_before_the_cancel_is_no_retry_of_it() -> None:
-    """Two equal questions at the same time are two questions."""
-    together = came(0.1, 2)
-    assert judge({"only": "retries_after_cancel"}, FIRST, together).passed
-    assert not judge({"only": "retries"}, FIRST, together).passed
+def test_a_retry_of_an_error_is_none_of_a_cancel() -> None:
+    """The official clients do that by default, and may."""
+    failed = replace(came(0), outcome="failed", cause="scripted")
+    again = came(1, 2, again="ex_1", left=True)
+    assert judge({"only": "retries_after_cancel"}, failed, again).passed
+    assert not judge({"only": "retries"}, failed, again).passed
 
 
 # ── the text ─────────────────────────────────────────────────────────────────────────────────
@@ -192,13 +188,13 @@ def test_the_text_for_a_retry_after_the_stop() -> None:
     """Who came again, when, and the finding that explains it."""
     stopped = replace(FIRST, marks=(mark_at(0.45),))
     check = {"only": "retries_after_cancel"}
-    report = judge(check, stopped, came(1.25, 2), marks=STOP).report
+    report = judge(check, stopped, came(1.25, 2, again="ex_1"), marks=STOP).report
     assert report == golden("requests_retried.txt")
 
 
 def test_the_text_for_too_many_requests() -> None:
     """The first five beyond the limit are shown."""
-    many = [came(place, place + 1, body=b"%d" % place) for place in range(9)]
+    many = [came(place, place + 1) for place in range(9)]
     assert judge({"max": 2}, *many).report == golden("requests_too_many.txt")
 
 

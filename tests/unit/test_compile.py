@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from random import Random
 from typing import Any
 
@@ -77,6 +78,17 @@ def test_speed_scales_what_is_on_the_plan_and_no_gate() -> None:
     reply = reply_of(2, {"pause": "1s"}, {"hold": {"timeout": "3s"}}, 1, speed=2, pace=FIFTY)
     assert ms(of=reply.due_ns) == [0, 100, 110, 620, 620]
     assert [(hold.due_ns / MS, hold.timeout_ns / MS) for hold in reply.holds] == [(610, 3000)]
+
+
+def test_infinite_speed_removes_all_waiting_and_keeps_the_order() -> None:
+    """Holds stay where they are, in the order in which they would be reached; no gate is opened."""
+    steps = (2, {"pause": "1s"}, {"hold": "late"}, {"hold": {"name": "soon", "at_token": 2}}, 1)
+    slow, fast = (reply_of(*steps, speed=speed, pace=FIFTY) for speed in (1.0, math.inf))
+    assert set(fast.due_ns) == {0}
+    assert (list(fast.tokens), fast.deltas) == (list(slow.tokens), slow.deltas)
+    assert [hold.name for hold in fast.holds] == [hold.name for hold in slow.holds]
+    assert fast.holds[0].timeout_ns == slow.holds[0].timeout_ns
+    assert fast.paced is False
 
 
 @pytest.mark.parametrize(

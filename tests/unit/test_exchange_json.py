@@ -10,6 +10,7 @@ import pytest
 
 from mockai.core.exchange import Exchange, PaceError, RequestFacts, Timing
 from mockai.core.exchange_json import exchange_of, exchanges_of_json
+from mockai.core.timeline import draw
 from tests.support.facts import (
     ASKED,
     cancelled_exchange,
@@ -47,6 +48,14 @@ def test_the_instant_of_receipt_comes_from_the_wall_clock() -> None:
     assert found.received_ns == 1_795_410_000_250_000_000
     assert found.timing == timing
     assert through_json(open_exchange()).received_ns == 0
+
+
+def test_a_timeline_is_not_changed_by_the_rounding_of_its_times() -> None:
+    """It was held from 0.1234564 s to its end at 0.1234568 s: nobody released it."""
+    held = (hold_at(0.1234564, for_s=0.0000004),)
+    left = cancelled_exchange(0.1234568, holds=held)
+    assert draw(through_json(left)) == draw(left)
+    assert "released" not in draw(left)
 
 
 def test_a_body_that_was_text_stays_text() -> None:

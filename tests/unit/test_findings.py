@@ -206,33 +206,33 @@ NEXT = {"role": "user", "content": "And now?"}
 ASKS = asks(USER)
 
 
-@pytest.mark.parametrize(
-    "again_s,request_facts,names",
-    [
-        (1.2, ASKS, [("retry-after-abort", 2)]),
-        (20.0, ASKS, []),  # somebody asks again
-        (0.3, ASKS, []),  # before it was cancelled: asked twice, not retried
-        (1.2, asks(NEXT), []),
-    ],
-)
-def test_a_retry_of_what_was_stopped(
-    again_s: float, request_facts: RequestFacts, names: list[Any]
-) -> None:
-    """The same question soon after its cancel; another question is none of it."""
+def test_a_retry_of_what_was_stopped() -> None:
+    """What repeats a request that its user had cancelled; a time-out has no mark."""
     stopped = cancelled_exchange(marks=STOP, request=ASKS)
-    again = at(again_s, 2, completed_exchange(request=request_facts))
-    assert named(evidence_of(stopped, again, marks=(stamp_at(0.45),), now_s=30)) == names
+    again = at(1.2, 2, completed_exchange(request=ASKS), retry_of="ex_1")
+    (finding,) = findings(evidence_of(stopped, again, now_s=30))
+    assert (finding.name, finding.seq) == ("retry-after-abort", 2)
+    assert "0.7 s after #1 had been stopped (mark 'stop')" in finding.explanation
+    assert named(evidence_of(stopped, replace(again, retry_of=None))) == []
+    assert named(evidence_of(stopped, replace(again, retry_of="ex_0"))) == []
 
 
 def test_retries_are_told_when_more_than_one_attempt_is_billed() -> None:
     """A time-out that is too short pays for each attempt; a retry of an error costs nothing."""
+    links = {1: None, 2: "ex_1", 3: "ex_2"}
     attempts = [
-        at(seq, seq, cancelled_exchange(0.7, 0, request=replace(ASKS, sdk_retry_count=seq - 1)))
-        for seq in (1, 2, 3)
+        at(
+            seq,
+            seq,
+            cancelled_exchange(0.7, 0, request=replace(ASKS, sdk_retry_count=seq - 1)),
+            retry_of=before,
+        )
+        for seq, before in links.items()
     ]
     (finding,) = findings(evidence_of(*attempts))
     assert (finding.name, finding.seq) == ("retries", 3)
     assert "attempted 3 times, and 3 of the attempts are billed: 63 tokens" in finding.explanation
+    assert finding.evidence[1] == "#2: retry count 1, cancelled"
     refused = replace(attempts[0], outcome="failed", cause="scripted", bill=None)
     assert named(evidence_of(refused, attempts[1])) == []
 

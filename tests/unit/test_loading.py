@@ -237,7 +237,7 @@ WHOLE = [
     ),
     (
         "{name: a, reply: [finish: stop, text: b]}",
-        ["1:11: reply: step 1 is finish, which must be the last one"],
+        ["1:19: reply.0.finish: must be the last step: nothing can follow it"],
     ),
     ("hello", ["1:1: must be a mapping (got 'hello')"]),
     ("- 1\n- [x]", ["1:3: 0: must be a mapping (got 1)", "2:3: 1: must be a mapping (got ['x'])"]),

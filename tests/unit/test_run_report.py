@@ -9,6 +9,8 @@ import pytest
 
 from mockai.core.bills import ledger_of
 from mockai.core.exchange import Exchange
+from mockai.core.findings import Finding
+from mockai.core.findings.not_reached import CLOSED_BY_EXIT
 from mockai.core.run_report import Judged, RunReport
 from tests.support.facts import cancelled_exchange, completed_exchange, mark_at
 from tests.support.reports import bill_of, empty_report, judged, sample_report
@@ -43,6 +45,19 @@ def test_the_headline_says_how_many_cancels_did_not_cancel(
 ) -> None:
     """What was open at a mark, or left early, was a cancel; what was only read was none."""
     assert run_of(*exchanges).headline() == said
+
+
+def test_a_cancel_that_only_an_exit_made_is_not_counted_as_one() -> None:
+    """The sentence must not praise what the check calls inconclusive."""
+    report = run_of(CANCELLED, CANCELLED, DRAINED)
+    finding = Finding(CLOSED_BY_EXIT.name, "It closed.", "", exchange="ex_1", seq=1)
+    assert (
+        replace(report, findings=(finding,))
+        .headline()
+        .startswith("1 of 3 cancels did not cancel, 1 of 3 cancels inconclusive; ")
+    )
+    alone = replace(run_of(CANCELLED), findings=(finding,))
+    assert alone.headline() == "1 of 1 cancel inconclusive; 0 tokens wasted"
 
 
 def test_where_cancels_are_demanded_a_mark_alone_is_none() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from mockai.core.units import Duration, parse_duration, show_seconds
+from mockai.core.units import Duration, Speed, parse_duration, parse_speed, show_seconds
 
 
 @pytest.mark.parametrize(
@@ -84,3 +85,22 @@ def test_anything_else_is_refused_with_what_is_allowed(written: Any) -> None:
 def test_people_are_shown_three_digits(seconds: float, shown: str) -> None:
     """Enough to see by how much a limit was missed, and no more."""
     assert show_seconds(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    "written,factor",
+    [(10, 10), (0.5, 0.5), ("10", 10), (" .5 ", 0.5), ("inf", math.inf), (math.inf, math.inf)],
+)
+def test_a_speed_is_a_factor_or_infinite(written: Any, factor: float) -> None:
+    """On the command line and in JSON, which has no infinity of its own."""
+    assert parse_speed(written) == factor
+    assert TypeAdapter(Speed).validate_python(written) == factor
+
+
+@pytest.mark.parametrize(
+    "written", [0, -1, "0", "-1", "fast", "", "1e3", "nan", float("nan"), -math.inf, True, None, []]
+)
+def test_any_other_speed_is_refused(written: Any) -> None:
+    """With what is allowed."""
+    with pytest.raises(ValueError, match="must be a number above 0, or inf"):
+        parse_speed(written)

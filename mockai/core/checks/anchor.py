@@ -5,12 +5,13 @@ A mark, a hold, a token, or, when there is nothing better, the call of the check
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 from pydantic import Field
 
 from mockai.core.checks.base import Evidence
-from mockai.core.exchange import Exchange
+from mockai.core.exchange import Exchange, Hold
 from mockai.core.model import Model
 
 
@@ -101,7 +102,20 @@ def _at_hold(exchange: Exchange) -> Anchor | None:
     if not exchange.holds:
         return None
     hold = exchange.holds[-1]
-    return Anchor(f"held at '{hold.name}'", hold.at_s, hold.token, "hold")
+    return Anchor(f"held at '{hold.name}'", hold.at_s, _sent_at(hold, exchange), "hold")
+
+
+def _sent_at(hold: Hold, exchange: Exchange) -> int:
+    """Return the tokens on the wire at a hold, which counts those that were generated.
+
+    Hidden reasoning is never sent, and an answer in one body only at its end.
+    """
+    if not exchange.request.stream:
+        return 0
+    if exchange.schedule is None:
+        return min(hold.token, exchange.tokens.written)
+    reply = exchange.schedule.reply
+    return reply.sent[bisect_left(reply.tokens, hold.token)]
 
 
 def _at_token(token: int, exchange: Exchange) -> Anchor | None:

@@ -46,7 +46,9 @@ class Cancelled(Check):
 
     def sentence(self) -> str:
         """Return what is expected of the client."""
-        limit = f" within {show_seconds(self.within)}" if self.within is not None else ""
+        named = self.within is None and self.since is not None
+        within = DEFAULT_WITHIN_S if named else self.within
+        limit = f" within {show_seconds(within)}" if within is not None else ""
         return f"cancel {self.subject('the stream')}{limit}{since_words(self.since)}"
 
     def judge(self, exchange: Exchange, evidence: Evidence) -> Judgement:

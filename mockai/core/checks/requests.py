@@ -108,7 +108,7 @@ class Requests(SetCheck):
             case "retries":
                 return retried(selected)
             case "retries_after_cancel":
-                return retried_after_cancel(selected)
+                return (item for item, _ in retried_after_cancel(selected))
             case _:
                 return iter(selected)
 

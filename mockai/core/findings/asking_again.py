@@ -11,11 +11,10 @@ from typing import Any
 from mockai.core.checks.base import Evidence
 from mockai.core.exchange import Exchange
 from mockai.core.findings.base import GRACE_S, SetKind, Signs
-from mockai.core.repeats import Question, ended_ns, question_of, repeats, retried_after_cancel
+from mockai.core.keeping import REDACTED
+from mockai.core.repeats import chains, ended_ns, retried_after_cancel
 from mockai.core.units import show_seconds
 
-RETRY_S = 10.0
-"""A repetition that comes later than this is somebody asking again."""
 RECONNECT_S = (0.2, 5.0)
 """An EventSource comes back so long after the end: 3 s unless the stream says otherwise."""
 
@@ -23,9 +22,8 @@ Found = Iterator[tuple[Exchange | None, Signs]]
 
 
 def _retry_after_abort(evidence: Evidence) -> Found:
-    for item in retried_after_cancel(evidence.exchanges):
-        left = _stopped_before(item, evidence)
-        if left is not None:
+    for item, left in retried_after_cancel(evidence.exchanges):
+        if left.marks:
             after_s = (item.received_ns - ended_ns(left)) / 1e9
             yield (
                 item,
@@ -38,20 +36,6 @@ def _retry_after_abort(evidence: Evidence) -> Found:
             )
 
 
-def _stopped_before(item: Exchange, evidence: Evidence) -> Exchange | None:
-    """Return the newest exchange that was stopped at a mark, and that this one repeats."""
-    limit_ns = RETRY_S * evidence.patience * 1e9
-    stopped = [
-        other
-        for other in evidence.exchanges
-        if other.outcome == "cancelled"
-        and other.marks
-        and repeats(item, other)
-        and 0 <= item.received_ns - ended_ns(other) <= limit_ns
-    ]
-    return stopped[-1] if stopped else None
-
-
 RETRY_AFTER_ABORT = SetKind(
     "retry-after-abort",
     "the same request came again after it had been stopped",
@@ -61,14 +45,10 @@ RETRY_AFTER_ABORT = SetKind(
 
 
 def _retries(evidence: Evidence) -> Found:
-    attempts: dict[Question, list[Exchange]] = defaultdict(list)
-    for item in evidence.exchanges:
-        attempts[question_of(item)].append(item)
-    for same in attempts.values():
+    for same in chains(evidence.exchanges):
         billed = [item for item in same if item.bill and item.bill.prompt_tokens]
-        counted = [item for item in same if item.request.sdk_retry_count or item.retry_of]
-        if len(billed) > 1 and counted and not any(item.marks for item in billed):
-            yield counted[-1], _attempts(same, billed)
+        if len(billed) > 1 and not any(item.marks for item in billed):
+            yield same[-1], _attempts(same, billed)
 
 
 def _attempts(same: list[Exchange], billed: list[Exchange]) -> Signs:
@@ -94,9 +74,9 @@ RETRIES = SetKind(
 
 
 def _reconnect(evidence: Evidence) -> Found:
-    before: dict[Question, list[Exchange]] = defaultdict(list)
+    before: dict[bytes, list[Exchange]] = defaultdict(list)
     for item in evidence.exchanges:
-        earlier = before[question_of(item)]
+        earlier = before[item.request.body]
         resumed = item.request.headers.get("last-event-id") is not None
         if resumed or _comes_back(item, earlier):
             seen = f"after #{earlier[-1].seq} had ended" if earlier else "to go on with a stream"
@@ -115,6 +95,8 @@ def _comes_back(item: Exchange, earlier: list[Exchange]) -> bool:
     """Say whether it is the third or later in a row, each some time after the end of the last."""
     if any(name.startswith("x-stainless") for name in item.request.headers):
         return False  # the official clients never reconnect
+    if not item.request.body or REDACTED.encode() in item.request.body:
+        return False  # who knows what was asked
     chain = [*earlier[-2:], item]
     gaps = [
         (later.received_ns - ended_ns(one)) / 1e9

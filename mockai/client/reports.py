@@ -1,0 +1,59 @@
+"""Ask a server for all that there is to report of a session, as a flow of calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from mockai.client.calls import Call, Flow, path
+from mockai.client.flows import check as check_flow
+from mockai.core.checks.base import Check
+from mockai.core.exchange_json import exchanges_of_json
+from mockai.core.findings import Finding
+from mockai.core.run_report import Judged, RunReport
+
+Demand = tuple[str, Check]
+"""Who demands a check (`scenario 'story'`, `checks.yaml`), and the check."""
+
+
+def run_report(
+    session: str, demands: Sequence[Demand], *, title: str, wait: float
+) -> Flow[RunReport]:
+    """Have the demands judged, for up to `wait` seconds; return everything about the session."""
+    judged = yield from _judged(session, demands, wait)
+    report = (yield Call("GET", path(session, "report"))).json()
+    ledger = (yield Call("GET", path(session, "ledger"))).json()
+    exchanges, unread = exchanges_of_json(report["exchanges"])
+    return RunReport(
+        title=title,
+        exchanges=tuple(exchanges),
+        ledger=ledger,
+        judged=judged,
+        findings=tuple(_finding(item) for item in report["findings"]),
+        remarks=(f"{unread} exchanges are of a form that is not known here",) if unread else (),
+    )
+
+
+def command_ended(session: str) -> Flow[None]:
+    """Tell the server that the command which uses a session has ended, just now."""
+    (yield Call("POST", path(session, "exit"), {})).json()
+
+
+def _judged(session: str, demands: Sequence[Demand], wait: float) -> Flow[tuple[Judged, ...]]:
+    if not demands:
+        return ()
+    entries = [_entry(check) for _, check in demands]
+    verdicts = yield from check_flow(session, entries, timeout=wait)
+    pairs = zip(demands, verdicts, strict=True)
+    return tuple(Judged(origin, check, verdict) for (origin, check), verdict in pairs)
+
+
+def _entry(check: Check) -> Mapping[str, Any]:
+    """Return a check in its single-key form; what is left out is the default there as here."""
+    return {check.name: check.model_dump(mode="json", by_alias=True, exclude_defaults=True)}
+
+
+def _finding(data: Mapping[str, Any]) -> Finding:
+    known = {f.name: data[f.name] for f in fields(Finding) if f.name in data}
+    return Finding(**{**known, "evidence": tuple(known.get("evidence", ()))})
