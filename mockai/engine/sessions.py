@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -34,6 +35,7 @@ from mockai.engine.waiting import Waiters
 
 DEFAULT = "default"
 MOST_SESSIONS = 1_000
+MOST_JUDGED = 1_000
 MOST_ENDED = 1_000
 REMEMBERED_WHOLE = 16
 """Ended sessions that still have their record, for waits that were under way."""
@@ -91,6 +93,7 @@ class Session:
         self.marks: list[MarkStamp] = []
         self.journal = Journal()
         self.ledger = Ledger(self.settings.prices)
+        self.judged: deque[tuple[Check, Verdict]] = deque(maxlen=MOST_JUDGED)
         self._retries = Retries()
         self.advanced_s = 0.0
 
@@ -198,7 +201,10 @@ class Session:
         self, checks: Iterable[Check], *, wait_s: float, patience: float = 1.0
     ) -> list[Verdict]:
         """Return the verdicts, as soon as all are settled: see `judging`."""
-        return await judge(self, checks, wait_s=wait_s, patience=patience)
+        wanted = tuple(checks)
+        verdicts = await judge(self, wanted, wait_s=wait_s, patience=patience)
+        self.judged.extend(zip(wanted, verdicts, strict=True))
+        return verdicts
 
     def evidence(self, *, called_ns: int | None = None, patience: float = 1.0) -> Evidence:
         """Return all that can be judged, as it stands now."""
@@ -230,10 +236,14 @@ class Session:
 
     # ── ending ───────────────────────────────────────────────────────────────────────────────
 
-    def reset(self) -> tuple[int, tuple[Exchange, ...]]:
-        """Cut what is open, begin a new generation; return the old one's number and exchanges."""
+    def reset(self, settings: Settings | None = None) -> tuple[int, tuple[Exchange, ...]]:
+        """Cut what is open, begin a new generation; return the old one's number and exchanges.
+
+        The new one has other settings, if some are given.
+        """
         self._cut()
         ended = self.generation, self.exchanges()
+        self.settings = settings or self.settings
         self._begin()
         self._waiters.wake()
         return ended
@@ -322,6 +332,15 @@ class Sessions:
         if id == DEFAULT:
             self.create(DEFAULT)
         return session
+
+    def late(self) -> list[Exchange]:
+        """Return the requests that came after the end of their session, as far as it is known."""
+        return [
+            item
+            for session in self._ended.values()
+            for item in session.exchanges()
+            if session.ended_at_ns is not None and item.received_ns >= session.ended_at_ns
+        ]
 
     async def drain(self, wait_s: float) -> None:
         """Wait until nothing is open, at most `wait_s` seconds."""
