@@ -248,6 +248,11 @@ class Session:
         self._waiters.wake()
         return ended
 
+    def reload(self, loaded: Iterable[Scenario]) -> None:
+        """Put these scenarios in place of those loaded at start; what is open plays on."""
+        self._loaded = tuple(loaded)
+        self.scripts.reload(self._loaded)
+
     def end(self) -> None:
         """Cut what is open; from now on requests are answered with 410."""
         self._cut()
@@ -346,6 +351,17 @@ class Sessions:
         """Wait until nothing is open, at most `wait_s` seconds."""
         waits = [session.wait_until(session.is_idle, wait_s=wait_s) for session in self.all()]
         await asyncio.gather(*waits)
+
+    def reload(self, loaded: Iterable[Scenario]) -> None:
+        """Put these scenarios in place of those loaded at start, in every live session.
+
+        Raises `ScenarioError` for one that cannot be played; then all stays as it was.
+        """
+        wanted = tuple(loaded)
+        compiled(wanted, self._settings.speed)
+        self._loaded = wanted
+        for session in self._live.values():
+            session.reload(wanted)
 
     def shut_down(self) -> None:
         """Cut everything."""
