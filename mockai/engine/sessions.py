@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from mockai.core.checks.base import Check, Evidence, MarkStamp, Verdict
 from mockai.core.errors import FullError, NotFoundError
@@ -24,9 +25,11 @@ from mockai.core.prices import NO_PRICES, Prices
 from mockai.core.recorder import Recorder
 from mockai.core.retries import Retries
 from mockai.core.scenario import Scenario
+from mockai.engine.events import EventLog, Fact
 from mockai.engine.gates import Gates
 from mockai.engine.hearing import Hearing
 from mockai.engine.judging import judge
+from mockai.engine.lifetime import Lifetime
 from mockai.engine.observers import Observer
 from mockai.engine.pacer import Pacer
 from mockai.engine.scripts import Scripts, compiled
@@ -54,6 +57,8 @@ class Settings:
     policy: Policy = STOP_NOW
     prices: Prices = NO_PRICES
     half_close: HalfClose = "cancel"
+    ttl_s: float | None = None
+    """Ends by itself when it was not used for so many seconds."""
 
 
 class Session:
@@ -76,6 +81,8 @@ class Session:
         self._observers = observers
         self._waiters = Waiters(pacer)
         self.hearing = Hearing(pacer)
+        self.events = EventLog(pacer, wall_clock)
+        self.used_ns = pacer.now_ns()
         self._running: dict[int, Stream] = {}
         self._begin()
 
@@ -96,6 +103,7 @@ class Session:
         self.judged: deque[tuple[Check, Verdict]] = deque(maxlen=MOST_JUDGED)
         self._retries = Retries()
         self.advanced_s = 0.0
+        self.events.clear()
 
     # ── exchanges ────────────────────────────────────────────────────────────────────────────
 
@@ -118,6 +126,7 @@ class Session:
         self.journal.open(recorder)
         for observer in self._observers:
             observer.received(recorder)
+        self.events.add("exchange.received", recorder.id)
         self._waiters.wake()
         return recorder
 
@@ -131,6 +140,11 @@ class Session:
     def serve(self, stream: Stream) -> None:
         """Keep a stream, so that `reset` and shutdown can cut it."""
         self._running[id(stream)] = stream
+
+    def happened(self, name: str, recorder: Recorder, **facts: Fact) -> None:
+        """Note an event of an exchange; one of an older generation has no place left."""
+        if recorder.generation == self.generation:
+            self.events.add(f"exchange.{name}", recorder.id, **facts)
 
     def changed(self, recorder: Recorder) -> None:
         """Tell those who wait that something happened to an exchange."""
@@ -147,7 +161,21 @@ class Session:
         if exchange.generation == self.generation:
             self.journal.close(exchange)
             self.ledger.add(exchange, clock_s=self.clock_s)
+            self._note_end(exchange)
             self._waiters.wake()
+
+    def _note_end(self, exchange: Exchange) -> None:
+        left, tokens = exchange.disconnect, exchange.tokens.written
+        if left is not None:
+            self.events.add("exchange.disconnected", exchange.id, how=left.how, token=left.token)
+        self.events.add(
+            "exchange.ended",
+            exchange.id,
+            outcome=exchange.outcome,
+            cause=exchange.cause,
+            token=tokens,
+        )
+        self.used_ns = self._pacer.now_ns()
 
     def done(self, stream: Stream) -> None:
         """Let go of a stream that has ended."""
@@ -194,6 +222,7 @@ class Session:
         self.marks.append(stamp)
         for recorder in self.journal.running():
             recorder.mark(stamp)
+        self.events.add("mark", None, name=name, mark_seq=stamp.seq)
         self._waiters.wake()
         return stamp
 
@@ -258,6 +287,11 @@ class Session:
         self._cut()
         self.ended_at_ns = self._pacer.now_ns()
         self._waiters.wake()
+        self.events.wake()
+
+    def is_unused(self) -> bool:
+        """Say whether nothing runs, and nobody waits or follows."""
+        return self.is_idle() and not self._waiters.are_waiting and not self.events.is_followed
 
     def forget(self) -> None:
         """Drop the record of a session that has ended; that it has is still known."""
@@ -307,18 +341,30 @@ class Sessions:
             name, self._pacer, self._loaded, settings or self._settings, self._observers
         )
         self._live[name] = session
+        if session.settings.ttl_s is not None:
+            Lifetime(session, self._pacer, session.settings.ttl_s, partial(self._expire, session))
         return session
+
+    def _expire(self, session: Session) -> None:
+        """End a session whose time is over, unless another has its name by now."""
+        if self._live.get(session.id) is session:
+            self.delete(session.id)
 
     def get(self, id: str) -> Session:
         """Return a live session. Raises `NotFoundError` that says how to make one."""
         if id in self._live:
-            return self._live[id]
+            return self._in_use(self._live[id])
         state = "has ended" if id in self._ended else "does not exist"
         raise NotFoundError(f"session '{id}' {state}; create it: PUT /_mockai/sessions/{id}")
 
     def find(self, id: str) -> Session | None:
         """Return a session, live or ended, or `None`."""
-        return self._live.get(id) or self._ended.get(id)
+        live = self._live.get(id)
+        return self._ended.get(id) if live is None else self._in_use(live)
+
+    def _in_use(self, session: Session) -> Session:
+        session.used_ns = self._pacer.now_ns()
+        return session
 
     def all(self) -> list[Session]:
         """Return the live sessions, oldest first."""

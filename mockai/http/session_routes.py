@@ -104,6 +104,7 @@ async def _settings(request: web.Request) -> Settings:
         policy=asked.policy or options.policy,
         prices=options.prices,
         half_close=asked.half_close or options.half_close,
+        ttl_s=asked.ttl,
     )
 
 
