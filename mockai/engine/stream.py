@@ -21,10 +21,6 @@ from mockai.engine.sink import AHEAD, Cutting, Header, Sink
 _CUTS: dict[str, Cutting] = {"fin": "fin", "reset": "reset", "in_chunk": "in_chunk"}
 
 
-def _size(frame: Frame) -> int:
-    return len(frame) if isinstance(frame, bytes) else sum(map(len, frame))
-
-
 class Watcher(Protocol):
     """Who is told what happens to a stream: its session."""
 
@@ -164,7 +160,7 @@ class Stream:
     def tick(self, now_ns: int) -> int | None:
         """Do what is due; return when to come back."""
         playback, plan = self._playback, self._plan
-        if playback is None or plan is None or self._over():
+        if playback is None or plan is None or self.exchange is not None:
             return None
         if playback.held is not None and now_ns >= self._hold_ends_ns:
             self._leave_gate(timed_out=True)
@@ -197,8 +193,9 @@ class Stream:
             index = 1
         size, render = 0, plan.frames.frame
         while index < end and size < AHEAD:
-            frames.append(render(index))
-            size += _size(frames[-1])
+            frame = render(index)
+            frames.append(frame)
+            size += len(frame) if isinstance(frame, bytes) else sum(map(len, frame))
             index += 1
         if plan.reply.paced and frames:
             recorder.lateness.add(now_ns - playback.due_ns(first))
