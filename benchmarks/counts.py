@@ -245,4 +245,5 @@ class _House:
         """Let all end, and keep of them what the journal keeps."""
         self.pacer.run()
         self._streams.clear()
+        self._session.events.clear()  # a log of so many events, whatever there was before
         self._nowhere.served = None

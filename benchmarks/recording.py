@@ -2,7 +2,8 @@
 
 The control API shows instants only relative to the receipt of the request; here they are stamps
 of CLOCK_MONOTONIC, as the load generator's are, so the two can be subtracted. Each line on stdin
-is answered with one JSON line: `{tag or port of the client: nanoseconds}`.
+is answered with one JSON line: `{tag or port of the client: nanoseconds}`, `tasks` with how many
+tasks of asyncio there are.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ async def serve() -> None:
     """Serve on a free port until stdin ends."""
     async with Server(ServerOptions()) as server:
         _say(f"mockai ready {server.url}/v1")
-        while await asyncio.to_thread(sys.stdin.readline):
-            _say(json.dumps(noticed(server)))
+        while asked := await asyncio.to_thread(sys.stdin.readline):
+            is_count = asked.strip() == "tasks"
+            shown = {"tasks": len(asyncio.all_tasks())} if is_count else noticed(server)
+            _say(json.dumps(shown))
 
 
 def noticed(server: Server) -> dict[str, int]:

@@ -17,7 +17,6 @@ from pathlib import Path
 HERE = Path(__file__).parent
 NAMES = ("mockai", "naive", "floor")
 RECORDING = "recording"  # mockai too, with the stamps of its record to be had
-RECORDING = "recording"  # mockai too, with the stamps of its record to be had
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +41,11 @@ class Server:
         """The id of its process."""
         return self.process.pid
 
-    def ask(self) -> dict[str, int]:
-        """Ask a recording server when it noticed each client leave: nanoseconds by tag or port."""
+    def ask(self, what: str = "noticed") -> dict[str, int]:
+        """Ask a recording server when it `noticed` each client leave, or for its `tasks`."""
         assert self.process.stdin is not None  # noqa: S101 - for the type checker
         assert self.process.stdout is not None  # noqa: S101
-        self.process.stdin.write("\n")
+        self.process.stdin.write(f"{what}\n")
         self.process.stdin.flush()
         answer: dict[str, int] = json.loads(self.process.stdout.readline())
         return answer

@@ -16,6 +16,8 @@ _COMMANDS = {
     "serve": "start a server and run it until it is stopped",
     "run": "run a command against a server of its own, and judge what it did",
     "report": "report what a server saw, or what a journal file says",
+    "validate": "read scenario files, and say what is wrong at which line",
+    "play": "play a scenario in the terminal, as a client would see it",
     "health": "ask a running server whether it is up",
     "demo": "watch a Stop button that does not stop, and one that does",
 }

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
 from mockai.cli.logs import add_log_options
-from mockai.cli.options import add_option, add_switch, choice, policy, port, speed
+from mockai.cli.options import OptionError, add_option, add_switch, choice, policy, port, speed
 from mockai.cli.serving import add_door_options, add_limit_options, add_record_options
 
 
@@ -23,6 +24,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=_paths(os.environ.get("MOCKAI_SCENARIOS", "")),
         help="scenario files, or folders of them [MOCKAI_SCENARIOS, separated by ':']",
     )
+    add_switch(parser, "--watch", help="read the scenarios anew whenever one of the files changes")
     add_switch(parser, "--strict-match", help="no default scenario: a miss is 404")
     add_option(
         parser,
@@ -75,12 +77,15 @@ async def _serve(asked: argparse.Namespace) -> None:
     import signal
 
     from mockai.cli.serving import server_options
+    from mockai.cli.watching import Watch
     from mockai.core.loading import read_scenarios
     from mockai.core.policy import preset
     from mockai.core.prices import read_prices, shipped_prices
-    from mockai.http.server import serve
+    from mockai.http.server import Server, serve
     from mockai.http.state import ServerOptions
 
+    if asked.watch and not asked.scenarios:
+        raise OptionError("--watch looks at the files that --scenarios names: name some")
     stop, hurry = asyncio.Event(), asyncio.Event()
 
     def signalled() -> None:
@@ -88,6 +93,8 @@ async def _serve(asked: argparse.Namespace) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, signalled)
+    # Before they are read, so that no change is missed.
+    watch = Watch(asked.scenarios, say=_say) if asked.watch else None
     options = ServerOptions(
         host=asked.host,
         port=asked.port,
@@ -108,7 +115,15 @@ async def _serve(asked: argparse.Namespace) -> None:
             _write_ready(asked.ready_file, url)
         print(f"mockai ready {url}/v1", flush=True)
 
-    await serve(options, ready, stop, hurry)
+    async def beside(server: Server) -> None:
+        if watch is not None:
+            await watch.run(server.reload)
+
+    await serve(options, ready, stop, hurry, beside)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _write_ready(path: Path, url: str) -> None:

@@ -149,6 +149,16 @@ class Scripts:
         for entry in entries:
             self.own[entry.scenario.name] = entry
 
+    def reload(self, loaded: Iterable[Scenario]) -> None:
+        """Put these in place of those loaded before; one that is unchanged goes on as it was."""
+        before = {entry.scenario.name: entry for entry in self.loaded}
+        self.loaded = [
+            kept
+            if (kept := before.get(scenario.name)) is not None and kept.scenario == scenario
+            else Entry(scenario)
+            for scenario in loaded
+        ]
+
     def unregister(self, name: str) -> None:
         """Drop one of the session's own scenarios. Raises `NotFoundError`."""
         if self.own.pop(name, None) is None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from mockai.core.checks.base import Check, Evidence, MarkStamp, Verdict
 from mockai.core.errors import FullError, NotFoundError
@@ -23,9 +25,11 @@ from mockai.core.prices import NO_PRICES, Prices
 from mockai.core.recorder import Recorder
 from mockai.core.retries import Retries
 from mockai.core.scenario import Scenario
+from mockai.engine.events import EventLog, Fact
 from mockai.engine.gates import Gates
 from mockai.engine.hearing import Hearing
 from mockai.engine.judging import judge
+from mockai.engine.lifetime import Lifetime
 from mockai.engine.observers import Observer
 from mockai.engine.pacer import Pacer
 from mockai.engine.scripts import Scripts, compiled
@@ -34,6 +38,7 @@ from mockai.engine.waiting import Waiters
 
 DEFAULT = "default"
 MOST_SESSIONS = 1_000
+MOST_JUDGED = 1_000
 MOST_ENDED = 1_000
 REMEMBERED_WHOLE = 16
 """Ended sessions that still have their record, for waits that were under way."""
@@ -52,6 +57,8 @@ class Settings:
     policy: Policy = STOP_NOW
     prices: Prices = NO_PRICES
     half_close: HalfClose = "cancel"
+    ttl_s: float | None = None
+    """Ends by itself when it was not used for so many seconds."""
 
 
 class Session:
@@ -74,6 +81,8 @@ class Session:
         self._observers = observers
         self._waiters = Waiters(pacer)
         self.hearing = Hearing(pacer)
+        self.events = EventLog(pacer, wall_clock)
+        self.used_ns = pacer.now_ns()
         self._running: dict[int, Stream] = {}
         self._begin()
 
@@ -91,8 +100,10 @@ class Session:
         self.marks: list[MarkStamp] = []
         self.journal = Journal()
         self.ledger = Ledger(self.settings.prices)
+        self.judged: deque[tuple[Check, Verdict]] = deque(maxlen=MOST_JUDGED)
         self._retries = Retries()
         self.advanced_s = 0.0
+        self.events.clear()
 
     # ── exchanges ────────────────────────────────────────────────────────────────────────────
 
@@ -115,6 +126,7 @@ class Session:
         self.journal.open(recorder)
         for observer in self._observers:
             observer.received(recorder)
+        self.events.add("exchange.received", recorder.id)
         self._waiters.wake()
         return recorder
 
@@ -128,6 +140,11 @@ class Session:
     def serve(self, stream: Stream) -> None:
         """Keep a stream, so that `reset` and shutdown can cut it."""
         self._running[id(stream)] = stream
+
+    def happened(self, name: str, recorder: Recorder, **facts: Fact) -> None:
+        """Note an event of an exchange; one of an older generation has no place left."""
+        if recorder.generation == self.generation:
+            self.events.add(f"exchange.{name}", recorder.id, **facts)
 
     def changed(self, recorder: Recorder) -> None:
         """Tell those who wait that something happened to an exchange."""
@@ -144,7 +161,21 @@ class Session:
         if exchange.generation == self.generation:
             self.journal.close(exchange)
             self.ledger.add(exchange, clock_s=self.clock_s)
+            self._note_end(exchange)
             self._waiters.wake()
+
+    def _note_end(self, exchange: Exchange) -> None:
+        left, tokens = exchange.disconnect, exchange.tokens.written
+        if left is not None:
+            self.events.add("exchange.disconnected", exchange.id, how=left.how, token=left.token)
+        self.events.add(
+            "exchange.ended",
+            exchange.id,
+            outcome=exchange.outcome,
+            cause=exchange.cause,
+            token=tokens,
+        )
+        self.used_ns = self._pacer.now_ns()
 
     def done(self, stream: Stream) -> None:
         """Let go of a stream that has ended."""
@@ -191,6 +222,7 @@ class Session:
         self.marks.append(stamp)
         for recorder in self.journal.running():
             recorder.mark(stamp)
+        self.events.add("mark", None, name=name, mark_seq=stamp.seq)
         self._waiters.wake()
         return stamp
 
@@ -198,7 +230,10 @@ class Session:
         self, checks: Iterable[Check], *, wait_s: float, patience: float = 1.0
     ) -> list[Verdict]:
         """Return the verdicts, as soon as all are settled: see `judging`."""
-        return await judge(self, checks, wait_s=wait_s, patience=patience)
+        wanted = tuple(checks)
+        verdicts = await judge(self, wanted, wait_s=wait_s, patience=patience)
+        self.judged.extend(zip(wanted, verdicts, strict=True))
+        return verdicts
 
     def evidence(self, *, called_ns: int | None = None, patience: float = 1.0) -> Evidence:
         """Return all that can be judged, as it stands now."""
@@ -230,19 +265,33 @@ class Session:
 
     # ── ending ───────────────────────────────────────────────────────────────────────────────
 
-    def reset(self) -> tuple[int, tuple[Exchange, ...]]:
-        """Cut what is open, begin a new generation; return the old one's number and exchanges."""
+    def reset(self, settings: Settings | None = None) -> tuple[int, tuple[Exchange, ...]]:
+        """Cut what is open, begin a new generation; return the old one's number and exchanges.
+
+        The new one has other settings, if some are given.
+        """
         self._cut()
         ended = self.generation, self.exchanges()
+        self.settings = settings or self.settings
         self._begin()
         self._waiters.wake()
         return ended
+
+    def reload(self, loaded: Iterable[Scenario]) -> None:
+        """Put these scenarios in place of those loaded at start; what is open plays on."""
+        self._loaded = tuple(loaded)
+        self.scripts.reload(self._loaded)
 
     def end(self) -> None:
         """Cut what is open; from now on requests are answered with 410."""
         self._cut()
         self.ended_at_ns = self._pacer.now_ns()
         self._waiters.wake()
+        self.events.wake()
+
+    def is_unused(self) -> bool:
+        """Say whether nothing runs, and nobody waits or follows."""
+        return self.is_idle() and not self._waiters.are_waiting and not self.events.is_followed
 
     def forget(self) -> None:
         """Drop the record of a session that has ended; that it has is still known."""
@@ -292,18 +341,30 @@ class Sessions:
             name, self._pacer, self._loaded, settings or self._settings, self._observers
         )
         self._live[name] = session
+        if session.settings.ttl_s is not None:
+            Lifetime(session, self._pacer, session.settings.ttl_s, partial(self._expire, session))
         return session
+
+    def _expire(self, session: Session) -> None:
+        """End a session whose time is over, unless another has its name by now."""
+        if self._live.get(session.id) is session:
+            self.delete(session.id)
 
     def get(self, id: str) -> Session:
         """Return a live session. Raises `NotFoundError` that says how to make one."""
         if id in self._live:
-            return self._live[id]
+            return self._in_use(self._live[id])
         state = "has ended" if id in self._ended else "does not exist"
         raise NotFoundError(f"session '{id}' {state}; create it: PUT /_mockai/sessions/{id}")
 
     def find(self, id: str) -> Session | None:
         """Return a session, live or ended, or `None`."""
-        return self._live.get(id) or self._ended.get(id)
+        live = self._live.get(id)
+        return self._ended.get(id) if live is None else self._in_use(live)
+
+    def _in_use(self, session: Session) -> Session:
+        session.used_ns = self._pacer.now_ns()
+        return session
 
     def all(self) -> list[Session]:
         """Return the live sessions, oldest first."""
@@ -323,10 +384,30 @@ class Sessions:
             self.create(DEFAULT)
         return session
 
+    def late(self) -> list[Exchange]:
+        """Return the requests that came after the end of their session, as far as it is known."""
+        return [
+            item
+            for session in self._ended.values()
+            for item in session.exchanges()
+            if session.ended_at_ns is not None and item.received_ns >= session.ended_at_ns
+        ]
+
     async def drain(self, wait_s: float) -> None:
         """Wait until nothing is open, at most `wait_s` seconds."""
         waits = [session.wait_until(session.is_idle, wait_s=wait_s) for session in self.all()]
         await asyncio.gather(*waits)
+
+    def reload(self, loaded: Iterable[Scenario]) -> None:
+        """Put these scenarios in place of those loaded at start, in every live session.
+
+        Raises `ScenarioError` for one that cannot be played; then all stays as it was.
+        """
+        wanted = tuple(loaded)
+        compiled(wanted, self._settings.speed)
+        self._loaded = wanted
+        for session in self._live.values():
+            session.reload(wanted)
 
     def shut_down(self) -> None:
         """Cut everything."""

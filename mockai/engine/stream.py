@@ -13,6 +13,7 @@ from mockai.core.exchange import Cause, Exchange, How
 from mockai.core.plan import Frame, Plan, Playback
 from mockai.core.recorder import Recorder
 from mockai.core.reply import HoldPoint
+from mockai.engine.events import Fact
 from mockai.engine.gates import Gates
 from mockai.engine.pacer import Pacer
 from mockai.engine.sink import AHEAD, Cutting, Header, Sink
@@ -20,14 +21,13 @@ from mockai.engine.sink import AHEAD, Cutting, Header, Sink
 _CUTS: dict[str, Cutting] = {"fin": "fin", "reset": "reset", "in_chunk": "in_chunk"}
 
 
-def _size(frame: Frame) -> int:
-    return len(frame) if isinstance(frame, bytes) else sum(map(len, frame))
-
-
 class Watcher(Protocol):
     """Who is told what happens to a stream: its session."""
 
     gates: Gates
+
+    def happened(self, name: str, recorder: Recorder, **facts: Fact) -> None:
+        """Something of which others may want to hear at once."""
 
     def changed(self, recorder: Recorder) -> None:
         """A hold began or ended."""
@@ -160,7 +160,7 @@ class Stream:
     def tick(self, now_ns: int) -> int | None:
         """Do what is due; return when to come back."""
         playback, plan = self._playback, self._plan
-        if playback is None or plan is None or self._over():
+        if playback is None or plan is None or self.exchange is not None:
             return None
         if playback.held is not None and now_ns >= self._hold_ends_ns:
             self._leave_gate(timed_out=True)
@@ -193,14 +193,15 @@ class Stream:
             index = 1
         size, render = 0, plan.frames.frame
         while index < end and size < AHEAD:
-            frames.append(render(index))
-            size += _size(frames[-1])
+            frame = render(index)
+            frames.append(frame)
+            size += len(frame) if isinstance(frame, bytes) else sum(map(len, frame))
             index += 1
         if plan.reply.paced and frames:
             recorder.lateness.add(now_ns - playback.due_ns(first))
         recorder.last_write_ns = now_ns
         if recorder.first_token_ns is None and plan.reply.sent[index - 1]:
-            recorder.first_token_ns = now_ns
+            self._note_first_token(now_ns)
         playback.position = index  # before the write: its end is recorded inside
         if index < self._last:
             self._blocked = not sink.write(frames)
@@ -232,13 +233,18 @@ class Stream:
             return
         self.recorder.last_write_ns = now_ns
         if plan.reply.sent[-1]:
-            self.recorder.first_token_ns = now_ns
+            self._note_first_token(now_ns)
         self._wrote(taken=self._sink.finish([body]), now_ns=now_ns)
 
     def _start(self, plan: Plan, now_ns: int) -> None:
         self.recorder.status = plan.status
         self.recorder.headers_ns = now_ns
         self._sink.start(plan.status, self._headers)
+        self._watcher.happened("headers", self.recorder, status=plan.status)
+
+    def _note_first_token(self, now_ns: int) -> None:
+        self.recorder.first_token_ns = now_ns
+        self._watcher.happened("first_token", self.recorder)
 
     def _wrote(self, *, taken: bool, now_ns: int) -> None:
         """Note whether the kernel took a write, and end when it was the last."""
@@ -275,16 +281,18 @@ class Stream:
                 self._playback.release(self._playback.held_since_ns())
             return
         self.recorder.held(hold.name, hold.token, now_ns)
+        self._watcher.happened("held", self.recorder, gate=hold.name, token=hold.token)
         self._watcher.changed(self.recorder)
 
     def _leave_gate(self, *, tokens: int | None = None, timed_out: bool = False) -> None:
         playback = self._playback
         if playback is None or playback.held is None:
             return
-        now_ns = self._pacer.now_ns()
-        self._watcher.gates.leave(playback.held.name, self)
+        now_ns, gate = self._pacer.now_ns(), playback.held.name
+        self._watcher.gates.leave(gate, self)
         playback.release(now_ns, tokens=tokens)
         self.recorder.released(now_ns, timed_out=timed_out)
+        self._watcher.happened("released", self.recorder, gate=gate, timed_out=timed_out)
         self._watcher.changed(self.recorder)
 
     def _fail(self, cause: Cause, error: str | None) -> None:

@@ -26,6 +26,11 @@ class Waiters:
         self._pacer = pacer
         self._waiting: set[_Waiter] = set()
 
+    @property
+    def are_waiting(self) -> bool:
+        """True while somebody waits."""
+        return bool(self._waiting)
+
     def wake(self) -> None:
         """Let all look again: something has changed."""
         for waiter in self._waiting:

@@ -17,6 +17,7 @@ from mockai.http import (
     metrics_routes,
     openai_routes,
 )
+from mockai.http.clock import ticking
 from mockai.http.command_routes import hear
 from mockai.http.control_errors import error_response as control_error
 from mockai.http.door import add_cors, door
@@ -31,7 +32,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def make_app(state: State) -> web.Application:
     """Return the application of one server."""
     app = web.Application(
-        client_max_size=state.options.limits.body, middlewares=[_errors, door, hear]
+        client_max_size=state.options.limits.body, middlewares=[_errors, ticking, door, hear]
     )
     app[STATE] = state
     app.on_response_prepare.append(_name_request)

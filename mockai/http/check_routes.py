@@ -29,7 +29,7 @@ from mockai.http.control_calls import (
     state_of,
 )
 from mockai.http.control_errors import invalid
-from mockai.http.reporting import report, run_report
+from mockai.http.reporting import report, run_report, verdict_json
 
 DEFAULT_WAIT_S = 5.0
 
@@ -49,17 +49,7 @@ async def run_checks(request: web.Request) -> web.Response:
         wait_s=min(asked.wait, MAX_WAIT_S),
         patience=state_of(request).options.patience,
     )
-    results = [
-        {
-            "check": verdict.check,
-            "passed": verdict.passed,
-            "message": verdict.message,
-            "report": verdict.report,
-            "measured_from": verdict.measured_from,
-            "inconclusive": verdict.inconclusive,
-        }
-        for verdict in verdicts
-    ]
+    results = [verdict_json(verdict) for verdict in verdicts]
     return web.json_response({"passed": all(v.passed for v in verdicts), "results": results})
 
 

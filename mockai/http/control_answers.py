@@ -113,6 +113,7 @@ class Report(Answer):
     session: str
     generation: int
     outcomes: dict[str, int]
+    results: list[VerdictShown]
     exchanges: list[ExchangeShown]  # type: ignore[valid-type]  # made of the core's nouns
     findings: list[FindingShown]
 

@@ -98,6 +98,7 @@ class Connection(RequestHandler):
         if self._is_whole and self._is_served_on():
             self.is_half_closed = True
             self._watch_for_end()
+            self._loop.call_soon(self._close_if_idle)
             return True
         self.is_lost = True
         if self.served is not None:
@@ -108,8 +109,17 @@ class Connection(RequestHandler):
     def _is_served_on(self) -> bool:
         if self.served is not None:
             return self.served.is_served_on()
-        is_idle = self._waiter is not None and not self._waiter.done()
-        return not is_idle
+        return not self._is_idle
+
+    @property
+    def _is_idle(self) -> bool:
+        """True while the next request is waited for."""
+        return self._waiter is not None and not self._waiter.done()
+
+    def _close_if_idle(self) -> None:
+        """Close after a FIN that came between the end of an answer and the wait for the next."""
+        if self._is_idle and not self._messages and self.transport is not None:
+            self.transport.close()
 
     @property
     def _is_whole(self) -> bool:

@@ -9,7 +9,7 @@ import gc
 import logging
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import Self
 
@@ -19,6 +19,7 @@ from mockai.core.door import door_of, is_loopback
 from mockai.core.errors import MockaiError
 from mockai.core.matching import never_asked
 from mockai.core.metrics import Metrics
+from mockai.core.scenario import Scenario
 from mockai.core.tokens import get_encoding
 from mockai.engine.observers import ExchangeLog, JournalFile, Observer
 from mockai.engine.pacer import LoopPacer
@@ -115,6 +116,11 @@ class Server:
         crowd = Crowd(most, partial(metrics.refused, TOO_MANY))
         return State(options, pacer, sessions, door, crowd, metrics, journal)
 
+    def reload(self, scenarios: Iterable[Scenario]) -> None:
+        """Put scenarios in place of those loaded at start. Raises `ScenarioError`."""
+        if self._state is not None:
+            self._state.sessions.reload(scenarios)
+
     async def __aexit__(self, *_: object) -> None:
         """Accept no more, let streams end within the time of grace, cut the rest, and stop."""
         state, runner, listener = self._state, self._runner, self._listener
@@ -196,10 +202,12 @@ async def serve(
     ready: Callable[[str], None],
     stop: asyncio.Event,
     hurry: asyncio.Event | None = None,
+    beside: Callable[[Server], Coroutine[None, None, None]] | None = None,
 ) -> None:
     """Serve until `stop` is set; `ready` is called with the URL once requests are accepted.
 
-    `hurry` ends the time of grace that follows. The running loop must be the server's alone.
+    `hurry` ends the time of grace that follows; `beside` runs for as long as requests are
+    accepted. The running loop must be the server's alone.
     """
     asyncio.get_running_loop().set_exception_handler(Faults())
     server = Server(options)
@@ -208,7 +216,10 @@ async def serve(
     async with server:
         _spare_the_collector()
         ready(server.url)
+        companion = None if beside is None else asyncio.create_task(beside(server))
         await stop.wait()
+        if companion is not None:
+            companion.cancel()
 
 
 def _spare_the_collector() -> None:

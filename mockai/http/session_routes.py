@@ -13,17 +13,20 @@ from mockai.core.model import Model
 from mockai.core.policy import PolicyChoice
 from mockai.core.units import Duration, Speed
 from mockai.engine.sessions import Session, Settings
-from mockai.http.control_answers import Report, SessionShown, SessionsShown
+from mockai.http.control_answers import ExchangesShown, Report, SessionShown, SessionsShown
 from mockai.http.control_calls import (
     ROOT,
     SESSION,
+    WAIT,
     Call,
+    Query,
     name_in_path,
     read_body,
     session_of,
     state_of,
+    wait_s,
 )
-from mockai.http.reporting import report_of
+from mockai.http.reporting import exchange_json, judged_of, report_of
 
 
 class SessionSettings(Model):
@@ -66,17 +69,29 @@ async def get_session(request: web.Request) -> web.Response:
 async def delete_session(request: web.Request) -> web.Response:
     """End a session, and answer its final report."""
     session = session_of(request)
+    await session.wait_until(session.is_idle, wait_s=wait_s(request))
     found = findings(session.evidence())  # before it is cut: what is open then is left open
     state_of(request).sessions.delete(session.id)
-    return web.json_response(report_of(session.id, session.generation, session.exchanges(), found))
+    ended = report_of(
+        session.id, session.generation, session.exchanges(), found, judged_of(session)
+    )
+    return web.json_response(ended)
 
 
 async def reset_session(request: web.Request) -> web.Response:
     """Begin a new generation, and answer the report of the one that ended."""
     session = session_of(request)
-    found = findings(session.evidence())
-    generation, exchanges = session.reset()
-    return web.json_response(report_of(session.id, generation, exchanges, found))
+    settings = await _settings(request) if await request.read() else None
+    await session.wait_until(session.is_idle, wait_s=wait_s(request))
+    found, judged = findings(session.evidence()), judged_of(session)
+    generation, exchanges = session.reset(settings)
+    return web.json_response(report_of(session.id, generation, exchanges, found, judged))
+
+
+async def list_late(request: web.Request) -> web.Response:
+    """List the requests that came after the end of their session."""
+    late = state_of(request).sessions.late()
+    return web.json_response({"exchanges": [exchange_json(item) for item in late]})
 
 
 async def _settings(request: web.Request) -> Settings:
@@ -89,6 +104,7 @@ async def _settings(request: web.Request) -> Settings:
         policy=asked.policy or options.policy,
         prices=options.prices,
         half_close=asked.half_close or options.half_close,
+        ttl_s=asked.ttl,
     )
 
 
@@ -103,7 +119,15 @@ def _shown(request: web.Request, session: Session) -> dict[str, Any]:
     }
 
 
+IDLE = Query("wait", WAIT.schema, "for how long to wait first until nothing is open, at most 60 s")
 CALLS = (
+    Call(
+        method="GET",
+        path=f"{ROOT}/late",
+        handler=list_late,
+        about="List the requests that came after the end of their session (410).",
+        answer=ExchangesShown,
+    ),
     Call(
         method="GET",
         path=f"{ROOT}/sessions",
@@ -142,13 +166,17 @@ CALLS = (
         path=SESSION,
         handler=delete_session,
         about="End a session: cut what is open, and answer its final report.",
+        query=(IDLE,),
         answer=Report,
     ),
     Call(
         method="POST",
         path=f"{SESSION}/reset",
         handler=reset_session,
-        about="Begin a new generation, and answer the report of the one that ended.",
+        about="Begin a new generation, and answer the report of the one that ended; settings, if "
+        "given, are the new one's.",
+        query=(IDLE,),
+        body=SessionSettings,
         answer=Report,
     ),
 )

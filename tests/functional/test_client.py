@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -62,7 +63,7 @@ def test_a_stop_button_that_does_nothing_is_told_so(mockai: MockAI, app: Product
     text = str(raised.value)
     assert text.startswith("expected the client to cancel 'script-1' within 0.25 s")
     assert "completed" in text
-    assert "timeline  0.00 head 200" in text
+    assert re.search(r"timeline  \d\.\d\d head 200", text)
     story.assert_completed(count=1)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from mockai.http.server import ServerThread
 from tests.support.control import Control, send
 from tests.support.raw import CHAT, RawClient, head_of, question
 
@@ -21,6 +22,14 @@ TOKENS, MIDDLE = 20, 5
 LARGE = 40_000  # tokens, 12 MB: more than the kernel takes for one who does not read
 SMALL = 4_096  # bytes that may lie unread in a stalled client's socket
 SILENCE = "60s"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ServerThread]:
+    """A server that nobody else calls: its connections are counted."""
+    running = ServerThread().start()
+    yield running
+    running.stop()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from mockai.core.checks.base import Judgement
 from mockai.core.checks.cancelled import Cancelled
 from mockai.core.checks.evaluate import evaluate
-from mockai.core.exchange import Delivery, Disconnect, Exchange, Schedule, Timing, Tokens
+from mockai.core.exchange import Delivery, Disconnect, Exchange, Hold, Schedule, Timing, Tokens
 from tests.support.facts import (
     RECEIVED_NS,
     cancelled_exchange,
@@ -382,3 +382,14 @@ def test_a_disconnect_after_completion_counts_for_nothing() -> None:
     """Official clients reset after a perfect stream: that is no cancel."""
     after = completed_exchange(disconnect=Disconnect("reset", 104, 9.0, 400))
     assert wrong({}, after)["outcome"] == ("cancelled", "completed")
+
+
+def test_a_hold_that_is_over_is_a_poor_anchor_and_the_text_says_so() -> None:
+    """Who released the stream first meant another instant: a mark names it."""
+    released = Hold("hold-1", 12, 0.4, for_s=0.1)
+    left = Disconnect(how="fin", errno=None, at_s=2.0, token=40)
+    late = cancelled_exchange(2.0, 40, holds=(released,), disconnect=left)
+    text = report({"within": 0.25}, late)
+    assert "1.6 s after held at 'hold-1'" in text
+    assert "set a mark when Stop is pressed" in text
+    assert "set a mark" not in report({"within": 0.25}, cancelled_exchange(2.0, holds=(released,)))

@@ -61,7 +61,7 @@ class Cancelled(Check):
             settled=self._settled(exchange, anchor, settles_ns, evidence),
             settles_ns=settles_ns,
             measured_from=anchor.name if anchor else None,
-            hint=_hint(exchange),
+            hint=_hint(exchange, anchor),
         )
 
     def _limit_s(self, anchor: Anchor | None, evidence: Evidence) -> float | None:
@@ -159,7 +159,13 @@ def _limit_ns(exchange: Exchange, anchor: Anchor | None, limit_s: float | None) 
     return exchange.received_ns + round((anchor.at_s + limit_s) * 1e9) + 1
 
 
-def _hint(exchange: Exchange) -> str | None:
+def _hint(exchange: Exchange, anchor: Anchor | None) -> str | None:
+    left = exchange.disconnect
+    if anchor is not None and anchor.kind == "hold" and left is not None and not left.while_held:
+        return (
+            "The client left after the gate had let it go on: set a mark when Stop is pressed, "
+            "and the latency counts from there."
+        )
     if exchange.outcome != "completed" or exchange.paced or exchange.holds:
         return None
     size = exchange.delivery.written_bytes

@@ -178,9 +178,10 @@ class ChatFrames:
 
     def _content(self, delta: Delta, index: int) -> bytes:
         """Render a plain content chunk: the hot path, what the rest of this class comes to."""
-        said = encode_basestring(delta.text)
-        head = f'{self._before}{{"index":{delta.choice},"delta":{{"content":'
-        return self._close(f"{head}{said}}}{self._choice_end}null}}{self._after}", index)
+        said = f'{{"content":{encode_basestring(delta.text)}}}{self._choice_end}null'
+        return self._close(
+            f'{self._before}{{"index":{delta.choice},"delta":{said}}}{self._after}', index
+        )
 
     def _opening(self, channel: Channel, choice: int) -> bytes:
         end = self._choice_end
