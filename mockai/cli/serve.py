@@ -53,6 +53,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         kind=Path,
         help="file to write the URL to once requests are accepted",
     )
+    add_switch(
+        parser,
+        "--stop-with-stdin",
+        help="stop when standard input ends, as it does when whoever started this has ended",
+    )
     add_door_options(parser)
     add_record_options(parser)
     add_limit_options(parser)
@@ -73,10 +78,8 @@ def run(asked: argparse.Namespace) -> int:
 
 
 async def _serve(asked: argparse.Namespace) -> None:
-    import asyncio
-    import signal
-
     from mockai.cli.serving import server_options
+    from mockai.cli.stopping import stop_events
     from mockai.cli.watching import Watch
     from mockai.core.loading import read_scenarios
     from mockai.core.policy import preset
@@ -86,13 +89,7 @@ async def _serve(asked: argparse.Namespace) -> None:
 
     if asked.watch and not asked.scenarios:
         raise OptionError("--watch looks at the files that --scenarios names: name some")
-    stop, hurry = asyncio.Event(), asyncio.Event()
-
-    def signalled() -> None:
-        (hurry if stop.is_set() else stop).set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, signalled)
+    stop, hurry = stop_events(with_stdin=asked.stop_with_stdin)
     # Before they are read, so that no change is missed.
     watch = Watch(asked.scenarios, say=_say) if asked.watch else None
     options = ServerOptions(

@@ -42,9 +42,10 @@ class AsyncMockAI(Assertions[Later]):
         url: str | None = None,
         *,
         session: str | None = None,
+        process: bool = False,
         **settings: Unpack[terms.SessionTerms],
     ) -> None:
-        self._lease = Lease(url, session, settings)
+        self._lease = Lease(url, session, settings, process=process)
         self._numbers = itertools.count(1)
         self.awaiting = Awaiting()
 

@@ -16,7 +16,7 @@ from mockai.client.transport import run
 from mockai.core.errors import MockaiError
 
 if TYPE_CHECKING:
-    from mockai.http.server import ServerThread
+    from mockai.client.servers import Running
 
 
 class Lease:
@@ -25,12 +25,23 @@ class Lease:
     Taking one blocks: a millisecond for a session, about half a second for a server.
     """
 
-    def __init__(self, url: str | None, session: str | None, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        url: str | None,
+        session: str | None,
+        settings: Mapping[str, Any],
+        *,
+        process: bool = False,
+    ) -> None:
         self.closed = False
-        self._server: ServerThread | None = None
-        url = url or os.environ.get("MOCKAI_URL")
+        self._server: Running | None = None
+        if url and process:
+            raise TypeError("process=True starts a server, so there must be no url")
+        url = url or (None if process else os.environ.get("MOCKAI_URL"))
         if not url:
-            self._server = _start_server()
+            from mockai.client.servers import start_server
+
+            self._server = start_server(process=process)
             url = self._server.url
         # `mockai serve` prints its address with /v1, so that is what people paste.
         self.url = url.rstrip("/").removesuffix("/v1")
@@ -60,10 +71,3 @@ class Lease:
     def _stop_server(self) -> None:
         if self._server is not None:
             self._server.stop()
-
-
-def _start_server() -> ServerThread:
-    from mockai.http.server import ServerThread
-    from mockai.http.state import ServerOptions
-
-    return ServerThread(ServerOptions()).start()

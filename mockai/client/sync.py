@@ -20,7 +20,8 @@ from mockai.core.findings import Finding
 class MockAI(Assertions[None]):
     """A session of its own on a mockai server, and what can be said about it.
 
-    Without `url` (or MOCKAI_URL) it starts a server on a thread and stops it on `close()`. A wait
+    Without `url` (or MOCKAI_URL) it starts a server on a thread, or with `process` as a process of
+    its own (for those who freeze time or patch sockets), and stops it on `close()`. A wait
     lasts `timeout` seconds times MOCKAI_PATIENCE at most; an expectation that is not met is an
     `AssertionError`, a misuse a `MockaiError`. Calls may come from any thread.
 
@@ -35,9 +36,10 @@ class MockAI(Assertions[None]):
         url: str | None = None,
         *,
         session: str | None = None,
+        process: bool = False,
         **settings: Unpack[terms.SessionTerms],
     ) -> None:
-        self._lease = Lease(url, session, settings)
+        self._lease = Lease(url, session, settings, process=process)
         self._numbers = itertools.count(1)
 
     def __repr__(self) -> str:
