@@ -18,9 +18,11 @@ from mockai.core.usage_query import PageKind, read_query
 from mockai.engine.sessions import Session, wall_clock
 from mockai.http.control_answers import Advanced, Ledger
 from mockai.http.control_calls import SESSION, Call, Query, read_body
+from mockai.http.control_errors import invalid
 from mockai.http.facts import session_of
 from mockai.http.state import STATE
 
+_FORMATS = ("json", "text")
 _PAGES: dict[str, PageKind] = {
     "/organization/usage/completions": "completions",
     "/organization/costs": "costs",
@@ -44,13 +46,15 @@ class Advance(Model):
 
 async def get_ledger(request: web.Request) -> web.Response:
     """Show what a session's exchanges cost: the sums, and each that the journal still has."""
-    session = _session(request)
+    session, wanted = _session(request), request.query.get("format", "json")
+    if wanted not in _FORMATS:
+        raise invalid("format", f"'format' must be one of {', '.join(_FORMATS)} (got {wanted!r})")
     ledger = {
         "session": session.id,
         "generation": session.generation,
         **session.ledger.to_json(session.exchanges()),
     }
-    if request.query.get("format") == "text":
+    if wanted == "text":
         return web.Response(text=draw_ledger(ledger) + "\n")
     return web.json_response(ledger)
 
@@ -93,7 +97,7 @@ CALLS = (
         path=f"{SESSION}/ledger",
         handler=get_ledger,
         about="What everything cost: sums by model, policy and key, and each exchange.",
-        query=(Query("format", {"type": "string", "enum": ["text"]}, "text: a table for people"),),
+        query=(Query("format", {"type": "string", "enum": list(_FORMATS)}, "text: for people"),),
         answer={"application/json": Ledger, "text/plain": {"type": "string"}},
     ),
     Call(

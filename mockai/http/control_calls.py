@@ -56,8 +56,15 @@ class Call:
     fails: tuple[int, ...] = field(default=())
 
     def route(self) -> web.RouteDef:
-        """Return the route that serves it."""
+        """Return the route that serves it; what does not stream has a HEAD, too."""
+        if self.method == "GET":
+            return web.get(self.path, self.handler, allow_head=not self.is_stream)
         return web.route(self.method, self.path, self.handler)
+
+    @property
+    def is_stream(self) -> bool:
+        """True when it answers as long as somebody listens."""
+        return isinstance(self.answer, Mapping) and "text/event-stream" in self.answer
 
 
 def whole_query(name: str, about: str) -> Query:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aiohttp import web
 
 from mockai.core.errors import ConflictError, FullError, MockaiError, NotFoundError, ScenarioError
@@ -10,9 +12,18 @@ from mockai.core.errors import ConflictError, FullError, MockaiError, NotFoundEr
 class ControlError(MockaiError):
     """A control call that cannot be done as asked."""
 
-    def __init__(self, status: int, message: str, *, code: str, param: str | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        code: str,
+        param: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status, self.code, self.param = status, code, param
+        self.headers: Mapping[str, str] = headers or {}
 
 
 _STATUS: tuple[tuple[type[MockaiError], int, str], ...] = (
@@ -26,7 +37,9 @@ _STATUS: tuple[tuple[type[MockaiError], int, str], ...] = (
 def error_response(error: MockaiError) -> web.Response:
     """Return the answer for an error of the control API."""
     if isinstance(error, ControlError):
-        return _error(error.status, str(error), error.code, error.param)
+        answer = _error(error.status, str(error), error.code, error.param)
+        answer.headers.update(error.headers)
+        return answer
     for kind, status, code in _STATUS:
         if isinstance(error, kind):
             return _error(status, str(error), code)

@@ -7,6 +7,7 @@ and the API's own description, so that neither knows a call that the other does 
 from __future__ import annotations
 
 import asyncio
+import re
 from functools import cache
 
 from aiohttp import web
@@ -40,9 +41,22 @@ async def description(_: web.Request) -> web.Response:
 
 async def unknown(request: web.Request) -> web.Response:
     """Answer a path or a method that the control API does not have."""
+    allowed = sorted({call.method for call in CALLS if _fits(call.path, request.path)})
+    if allowed:
+        raise ControlError(
+            405,
+            f"not allowed to {request.method} {request.path}; allowed is {', '.join(allowed)}",
+            code="method_not_allowed",
+            headers={"allow": ", ".join(allowed)},
+        )
     raise ControlError(
         404, f"the control API has no {request.method} {request.path}", code="unknown_call"
     )
+
+
+def _fits(path: str, asked: str) -> bool:
+    """Say whether a path is one of those that a call is made for."""
+    return re.fullmatch(re.sub(r"{\w+}", "[^/]+", path), asked) is not None
 
 
 CALLS: tuple[Call, ...] = (

@@ -105,8 +105,10 @@ def _is_required(call: Call) -> bool:
 
 
 def _path_parameters(call: Call) -> Iterator[dict[str, Any]]:
+    schema: dict[str, Any] = {"type": "string", "minLength": 1}
+    if call.method in {"PUT", "POST"}:
+        schema = {"type": "string", "pattern": NAME}  # something is going to be kept under it
     for name in re.findall(r"{(\w+)}", call.path):
-        schema = {"type": "string", "pattern": NAME}
         yield {"name": name, "in": "path", "required": True, "schema": schema}
 
 

@@ -276,11 +276,8 @@ def test_releasing_where_nobody_is_held_is_a_conflict(used: Control) -> None:
         ("GET", "/_mockai"),
         ("GET", "/_mockai/"),
         ("GET", "/_mockai/nothing"),
-        ("PUT", "/_mockai/sessions"),
-        ("PATCH", "{root}/marks"),
-        ("GET", "{root}/marks"),
-        ("DELETE", "{root}/exchanges"),
-        ("POST", "/_mockai/health"),
+        ("GET", "{root}/nothing"),
+        ("GET", "{root}/scenarios/a/b"),
     ],
 )
 def test_a_call_that_does_not_exist_is_refused_by_name(
@@ -290,4 +287,26 @@ def test_a_call_that_does_not_exist_is_refused_by_name(
     path = path.format(root=used.root)
     answer = send(used.url, method, path)
     assert (answer.status, answer.error["code"]) == (404, "unknown_call")
+    assert f"{method} {path}" in answer.error["message"]
+
+
+@pytest.mark.parametrize(
+    "method,path,allowed",
+    [
+        ("PUT", "/_mockai/sessions", "GET, POST"),
+        ("PATCH", "{root}/marks", "POST"),
+        ("GET", "{root}/marks", "POST"),
+        ("DELETE", "{root}/exchanges", "GET"),
+        ("POST", "/_mockai/health", "GET"),
+        ("POST", "{root}/scenarios/story", "DELETE, GET, PUT"),
+    ],
+)
+def test_a_method_that_a_path_does_not_have_is_refused_with_those_it_has(
+    used: Control, method: str, path: str, allowed: str
+) -> None:
+    """405, as HTTP wants it, and the header says what is allowed."""
+    path = path.format(root=used.root)
+    answer = send(used.url, method, path)
+    assert (answer.status, answer.error["code"]) == (405, "method_not_allowed")
+    assert answer.headers["allow"] == allowed
     assert f"{method} {path}" in answer.error["message"]
