@@ -61,7 +61,7 @@ def split_field(frame: bytes) -> Parts:
 
 
 def split_character(frame: bytes) -> Parts:
-    """Two writes, parted inside a UTF-8 character (an event without one is parted in half)."""
+    """Two writes, parted inside a UTF-8 character; without one, in half."""
     inside = (place for place, byte in enumerate(frame) if byte in INSIDE_A_CHARACTER)
     place = next(inside, len(frame) // 2)
     return [frame[:place], frame[place:]]
@@ -84,13 +84,13 @@ def missing_blank_line(frame: bytes) -> Parts:
 
 
 def only_done(frame: bytes) -> Parts:
-    """The finish chunk (and usage) is missing, only `[DONE]` comes."""
+    """The finish chunk, and usage, are missing: only `[DONE]` comes."""
     return [_DONE] if frame.endswith(_DONE) else [frame]
 
 
 def reorder(frame: bytes) -> Parts:
-    """The event changes places with the next one: done where the frames are rendered."""
-    return [frame]
+    """The event changes places with the next one."""
+    return [frame]  # done where frames are rendered: one alone has no place
 
 
 MANGLES: dict[str, Mangler] = {

@@ -15,7 +15,7 @@ from mockai.core.errors import UnplayableError
 from mockai.core.mistakes import Loc
 from mockai.core.reply import HoldPoint, PlacedFault
 from mockai.core.scenario import Scenario
-from mockai.core.steps.faults import Fault, Silence
+from mockai.core.steps.faults import Cut, Fault, Silence
 from mockai.core.steps.pacing import HoldArguments
 from mockai.core.units import show_seconds
 
@@ -79,8 +79,8 @@ class Places:
 
     def _fault(self, asked: Asked[Fault]) -> PlacedFault:
         fault, frame, at_s = asked.what, asked.frame, asked.at_s
-        if isinstance(fault, Silence) and fault.headers:
-            return PlacedFault(fault, 0)
+        if isinstance(fault, Silence | Cut) and fault.headers:
+            return PlacedFault(fault, 0, self.ns(at_s if fault.at is None else fault.at))
         if fault.at_token is not None:
             return PlacedFault(fault, self._frame_after(fault.at_token, asked.step))
         if fault.at is not None:

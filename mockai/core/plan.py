@@ -84,6 +84,8 @@ class Plan:
     """Those of the prompt that the provider had in its cache."""
     status: int = 200
     ending: Ending = "end"
+    headless: bool = False
+    """Cut before even the headers are out: it is no stream then."""
 
 
 class Playback:

@@ -31,6 +31,8 @@ class Staged:
     ending: Ending = "end"
     error: Error | None = None
     """An error in place of the answer (`ending` is `error`), or as the last event of a stream."""
+    headless: bool = False
+    """Cut before even the headers are out."""
     mangles: tuple[tuple[int | None, Mangler], ...] = ()
     """(frame, what is done to it); no frame is all of them, -1 the tail."""
     swapped: frozenset[int] = field(default_factory=frozenset)
@@ -136,8 +138,9 @@ def _with(stage: Staged, placed: PlacedFault) -> Staged:
     match placed.fault:
         case Error() as error:
             return _with_error(stage, error, placed)
-        case Cut(how=how):
-            return replace(stage, reply=_ended(stage.reply, placed), ending=how)
+        case Cut(how=how, headers=headless):
+            cut = _ended(stage.reply, placed)
+            return replace(stage, reply=cut, ending=how, headless=headless)
         case Silence():
             return replace(stage, reply=_silent(stage.reply, placed.frame))
         case Mangle() as mangle:

@@ -224,6 +224,9 @@ class Stream:
             self._fail("scripted", None)
 
     def _send_whole(self, plan: Plan, now_ns: int) -> None:
+        if plan.headless:
+            self._cut_as_scripted(plan)
+            return
         body = plan.frames.body()
         self._headers = (*self._headers, ("content-length", str(len(body))))
         self._start(plan, now_ns)

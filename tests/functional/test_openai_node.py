@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.control import Control
+from tests.support.node import HOME, node_with_client, pinned
 
-HOME = Path(__file__).parent / "node"
 TOKENS, MIDDLE = 20, 5
 
 # where the answer is held; for a stream: the phase it is left in, and the tokens written
@@ -83,39 +81,9 @@ class Node:
 @pytest.fixture(scope="session")
 def node() -> Iterator[Node]:
     """A running Node with the client that the lock pins, installed if that is possible."""
-    executable = shutil.which("node")
-    if executable is None:
-        pytest.skip("there is no node on the PATH")
-    if installed() != pinned():
-        install()
-    running = Node(executable)
+    running = Node(node_with_client())
     yield running
     running.close()
-
-
-def pinned() -> str:
-    """Return the version of the client that is asked for."""
-    version: str = json.loads((HOME / "package.json").read_text())["dependencies"]["openai"]
-    return version
-
-
-def installed() -> str | None:
-    """Return the version that is there."""
-    package = HOME / "node_modules" / "openai" / "package.json"
-    return json.loads(package.read_text())["version"] if package.exists() else None
-
-
-def install() -> None:
-    """Install it, or skip with the reason why that cannot be done."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip(f"openai {pinned()} is not in {HOME / 'node_modules'}, and there is no npm")
-    quiet = ("--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
-    done = subprocess.run(
-        [npm, "ci", *quiet], cwd=HOME, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        pytest.skip(f"npm ci failed in {HOME}: {done.stderr.strip()}")
 
 
 def test_the_lock_pins_the_client_and_names_no_registry() -> None:

@@ -258,6 +258,23 @@ def test_a_cut_ends_the_reply_in_its_way(how: str) -> None:
     assert (stage.ending, stage.reply.total, len(stage.reply)) == (how, 4, 6)
 
 
+@pytest.mark.parametrize(
+    "steps,at_ms",
+    [
+        (({"cut": {"headers": True}}, 3), 0),
+        (({"pause": "2s"}, {"cut": {"how": "reset", "headers": True}}, 3), 2000),
+        ((3, {"cut": {"headers": True, "at": "9s"}}), 9000),
+    ],
+    ids=str,
+)
+def test_a_cut_can_come_before_the_headers(steps: Any, at_ms: float) -> None:
+    """At once, after a pause, or at a time: nothing is said before it."""
+    stage = stage_of(*steps, pace=FIFTY)
+    assert stage.headless
+    assert stage.ending in {"fin", "reset"}
+    assert sent(stage) == (0, at_ms)
+
+
 # ── errors ───────────────────────────────────────────────────────────────────────────────────
 
 

@@ -63,12 +63,13 @@ def plan_chat(
     return Plan(
         reply=reply,
         frames=frames,
-        stream=request.stream,
+        stream=request.stream and not stage.headless,
         prompt_tokens=figures["prompt_tokens"],
         completion_id=completion_id,
         headers=STREAM_HEADERS if request.stream else BODY_HEADERS,
         cached_tokens=figures["prompt_tokens_details"]["cached_tokens"],
         ending=stage.ending,
+        headless=stage.headless,
     )
 
 

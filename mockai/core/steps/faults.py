@@ -96,10 +96,14 @@ class Cut(Fault):
     """The connection ends early."""
 
     how: Cutting = "fin"
+    headers: bool = Field(default=False, description="before the headers: no answer at all")
 
 
 class CutStep(Step):
-    """Cut the connection: `cut: reset`; `in_chunk` ends it inside an HTTP chunk."""
+    """Cut the connection: `cut: reset`; `in_chunk` ends it inside an HTTP chunk.
+
+    Before the first token the headers are out; `{headers: true}` cuts before them.
+    """
 
     kind: ClassVar[str] = "cut"
     cut: Annotated[Cut, shorthand("how", Cut | Cutting)]
