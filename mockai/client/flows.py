@@ -60,14 +60,26 @@ def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {key: "inf" if value == math.inf else value for key, value in settings.items()}
 
 
-def end_session(session: str) -> Flow[None]:
-    """End a session and cut what is open."""
-    (yield Call("DELETE", path(session))).json()
+def end_session(session: str, *, wait: float = 0.0) -> Flow[dict[str, Any]]:
+    """End a session, wait so many seconds for what is open, then cut it; return its report."""
+    call = Call("DELETE", path(session, wait=wait or None), wait=wait)
+    report: dict[str, Any] = (yield call).json()
+    return report
 
 
-def reset(session: str) -> Flow[None]:
-    """Cut what is open and begin anew."""
-    (yield Call("POST", path(session, "reset"))).json()
+def reset(
+    session: str, settings: Mapping[str, Any] | None = None, *, wait: float = 0.0
+) -> Flow[dict[str, Any]]:
+    """Begin anew, likewise, with other settings if given; return the report of what ended."""
+    body = None if settings is None else _as_json(settings)
+    call = Call("POST", path(session, "reset", wait=wait or None), body, wait)
+    report: dict[str, Any] = (yield call).json()
+    return report
+
+
+def late_exchanges() -> Flow[list[Exchange]]:
+    """Return the requests that came after the end of their session."""
+    return _exchanges((yield Call("GET", "/_mockai/late")).json())
 
 
 # ── scripts, exchanges and marks ─────────────────────────────────────────────────────────────
@@ -76,6 +88,11 @@ def reset(session: str) -> Flow[None]:
 def put_scenario(session: str, scenario: Mapping[str, Any]) -> Flow[None]:
     """Register a scenario, in place of one of the same name. Raises `ScenarioError`."""
     (yield Call("PUT", path(session, "scenarios", scenario["name"]), scenario)).json()
+
+
+def put_scenarios(session: str, scenarios: Sequence[Mapping[str, Any]]) -> Flow[None]:
+    """Register several; none is kept unless all are valid. Raises `ScenarioError`."""
+    (yield Call("PUT", path(session, "scenarios"), list(scenarios))).json()
 
 
 def exchanges(session: str, filters: Mapping[str, Any]) -> Flow[list[Exchange]]:

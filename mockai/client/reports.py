@@ -8,7 +8,9 @@ from typing import Any
 
 from mockai.client.calls import Call, Flow, path
 from mockai.client.flows import check as check_flow
-from mockai.core.checks.base import Check
+from mockai.client.views import build
+from mockai.core.bills import ledger_of
+from mockai.core.checks.base import Check, Verdict
 from mockai.core.exchange_json import exchanges_of_json
 from mockai.core.findings import Finding
 from mockai.core.run_report import Judged, RunReport
@@ -32,6 +34,19 @@ def run_report(
         judged=judged,
         findings=tuple(_finding(item) for item in report["findings"]),
         remarks=(f"{unread} exchanges are of a form that is not known here",) if unread else (),
+    )
+
+
+def seen(session: str) -> Flow[RunReport]:
+    """Return what a session has seen, and which verdicts were asked for, as it stands."""
+    report = (yield Call("GET", path(session, "report"))).json()
+    exchanges, _ = exchanges_of_json(report["exchanges"])
+    return RunReport(
+        title=f"session '{session}'",
+        exchanges=tuple(exchanges),
+        ledger=ledger_of(exchanges),
+        judged=tuple(Judged("asked for", None, build(Verdict, item)) for item in report["results"]),
+        findings=tuple(_finding(item) for item in report["findings"]),
     )
 
 

@@ -37,7 +37,8 @@ def render_junit(report: RunReport) -> str:
 def _case(suite: Element, judged: Judged, number: int) -> None:
     """Add a case; its name has a number, for two checks may read alike."""
     verdict = judged.verdict
-    name = f"{number}. {verdict.check}: {judged.check.sentence()}"
+    sentence = judged.check.sentence() if judged.check is not None else verdict.message
+    name = f"{number}. {verdict.check}: {sentence}"
     case = SubElement(
         suite, "testcase", classname=xml_text(judged.origin), name=xml_text(name), time="0"
     )

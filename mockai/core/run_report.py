@@ -20,10 +20,13 @@ from mockai.core.timeline import draw
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A check, who demands it (`scenario 'story'`, `checks.yaml`), and what became of it."""
+    """A check, who demands it (`scenario 'story'`, `checks.yaml`), and what became of it.
+
+    Without the check where only its verdict is known.
+    """
 
     origin: str
-    check: Check
+    check: Check | None
     verdict: Verdict
 
     @property
@@ -78,7 +81,8 @@ class RunReport:
 
         To be cancelled is what a check demands so; where none does, what was open at a mark.
         """
-        demands = [item.check for item in self.judged if item.check.name == "cancelled"]
+        checks = [item.check for item in self.judged if item.check is not None]
+        demands = [check for check in checks if check.name == "cancelled"]
         wanted = {item.id for check in demands for item in check.where.select(self.exchanges)}
         if not demands:
             wanted = {item.id for item in self.exchanges if item.marks}

@@ -26,6 +26,13 @@ def render_text(report: RunReport) -> str:
     return plain("\n\n".join(part.rstrip() for part in parts)) + "\n"
 
 
+def render_evidence(report: RunReport) -> str:
+    """Return what a failing test shows: verdicts in a line each, timelines, findings; no costs."""
+    verdicts = [f"{_WORDS[item.state]}  {item.verdict.message}" for item in report.judged]
+    found = [f"{finding.name}: {finding.text}" for finding in report.found(None)]
+    return plain("\n".join([report.headline(), *verdicts, *_exchanges(report), *found]))
+
+
 def render_checks(report: RunReport) -> str:
     """Return the verdicts: one line for each, and in full what did not pass."""
     return plain("\n".join([report.of_checks(), *(_verdict(item) for item in report.judged)]))

@@ -12,14 +12,13 @@ pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = [
-    "-p",
-    "no:faker",
-    "-W",
-    "error",
+    "-Werror",
     "--strict-markers",
     "-oasyncio_mode=strict",
     "-oasyncio_default_fixture_loop_scope=function",
 ]
+PLUGINS = ["mockai.pytest_plugin", "pytest_asyncio.plugin", "anyio.pytest_plugin", "xdist.plugin"]
+FILE = "name: file\nreply: [{text: From a file}]\ntimes: 1\n"
 ASKING = """
 import asyncio, os
 from openai import AsyncOpenAI, OpenAI
@@ -50,8 +49,9 @@ ASYNC_TEST = """
 
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run pytest on a test file, with the plugin loaded as an installation would."""
+    """Run pytest on a test file, with no other plugins than those of this test."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     for name in ("NO_PROXY", "no_proxy", "MOCKAI_URL"):
         monkeypatch.delenv(name, raising=False)
     return Run(pytester)
@@ -64,23 +64,28 @@ class Run:
         self._pytester = pytester
 
     def __call__(self, source: str, *options: str) -> pytest.RunResult:
-        self._pytester.makepyfile(ASKING + source)
-        installed = entry_points(group="pytest11", name="mockai")
-        plugin = [] if installed else ["-p", "mockai.pytest_plugin"]
-        return self._pytester.runpytest_subprocess(*plugin, *SETTINGS, *options)
+        self._pytester.makepyfile(source)
+        self._pytester.makefile(".yaml", file=FILE)
+        plugins = [f"-p{name}" for name in PLUGINS]
+        return self._pytester.runpytest_subprocess(*plugins, *SETTINGS, *options)
 
 
-def test_the_fixtures_work_in_every_kind_of_test(run: Run) -> None:
-    """Plain, unittest, pytest-asyncio (strict), anyio, and a loop of the test's own."""
+def test_the_fixtures_work_in_every_kind_of_test(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain, unittest, asyncio (strict), anyio; each test has a world; all is put back after it."""
+    monkeypatch.setenv("NO_PROXY", "example.com")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://before")
     result = run(
-        f"""
+        f"""{ASKING}
 import unittest
 import pytest
 
-def test_plain(mockai):
+seen = {{}}
+
+def test_plain(mockai, mockai_server):
     mockai.script(text="Hi there")
     assert ask() == "Hi there"
     mockai.assert_completed(count=1)
+    seen.update(url=mockai_server.url, session=mockai.session)
 
 class TestCase(unittest.TestCase):
     @pytest.fixture(autouse=True)
@@ -106,65 +111,60 @@ async def test_anyio(mockai_async, anyio_backend):
 
 def test_own_loop(mockai_async):
     asyncio.run(story(mockai_async))
-"""
-    )
-    result.assert_outcomes(passed=5)
 
-
-def test_each_test_has_a_world_of_its_own(run: Run) -> None:
-    """One server, a session for each test; both faces of a test share it."""
-    result = run(
-        """
-seen = {}
-
-def test_one(mockai, mockai_server):
-    mockai.script(text="Hi")
-    ask()
-    assert len(mockai.exchanges()) == 1
-    seen.update(url=mockai_server.url, session=mockai.session)
-
-def test_two(mockai, mockai_async):
+def test_another_world(mockai, mockai_async):
     assert mockai.exchanges() == []
     assert mockai.url == seen["url"]
     assert mockai.session != seen["session"]
     assert mockai_async.session == mockai.session
-"""
-    )
-    result.assert_outcomes(passed=2)
 
-
-def test_the_environment_leads_to_the_session_and_is_put_back(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Both spellings of NO_PROXY keep what they had; afterwards all is as before."""
-    monkeypatch.setenv("NO_PROXY", "example.com")
-    monkeypatch.setenv("OPENAI_BASE_URL", "http://before")
-    result = run(
-        """
-def test_during(mockai):
+def test_environment(mockai):
     assert os.environ["OPENAI_BASE_URL"] == mockai.base_url
     assert os.environ["OPENAI_API_KEY"] == mockai.api_key
     assert os.environ["NO_PROXY"] == "example.com,127.0.0.1"
     assert os.environ["no_proxy"] == "127.0.0.1"
 
-def test_after():
+def test_environment_is_put_back():
     assert os.environ["OPENAI_BASE_URL"] == "http://before"
     assert os.environ["NO_PROXY"] == "example.com"
     assert "no_proxy" not in os.environ
-"""
+
+STORY = {{"name": "marked", "reply": [{{"text": "Marked"}}], "times": 1}}
+
+@pytest.mark.mockai(scenario=[STORY, "file.yaml"], strict_match=True)
+class TestMarked:
+    @pytest.mark.mockai(speed=1000)
+    def test_the_marker_sets_the_session_up(self, mockai):
+        assert ask() == "Marked"
+        assert ask() == "From a file"
+        with pytest.raises(Exception, match="404"):
+            ask()
+
+    def test_a_marked_test_uses_the_fixture(self):
+        assert ask() == "Marked"
+
+def test_more_sessions(mockai, mockai_factory):
+    one, two = mockai_factory(speed=1000), mockai_factory()
+    assert len({{mockai.session, one.session, two.session}}) == 3
+    assert one.url == mockai.url
+""",
+        "-rA",
     )
-    result.assert_outcomes(passed=2)
+    result.assert_outcomes(passed=11)
+    result.stdout.no_fnmatch_line("*mockai session*")  # evidence is for failures
+    result.stdout.no_fnmatch_line("*mockai:*")
 
 
 def test_a_failure_shows_what_reached_mockai(run: Run) -> None:
-    """Each exchange with its timeline; the traceback ends in the test's own line."""
+    """Verdicts, timelines, findings; the traceback ends in the test's own line."""
     result = run(
-        f"""
+        f"""{ASKING}
 import pytest
 
 def test_assertion(mockai):
     story = mockai.script("story", tokens=3)
     ask()
+    story.assert_completed()
     story.assert_cancelled(within=0.25)
 
 def test_unused(mockai):
@@ -184,62 +184,196 @@ def broken(mockai):
 def test_set_up(broken):
     pass
 
+def test_several(mockai, mockai_factory):
+    mockai_factory(seed=7)
+    raise ValueError
+
+def test_forgotten(mockai_async):
+    mockai_async.assert_cancelled(within=0.25)
+
+@pytest.mark.asyncio
+async def test_wrong_fixture(mockai):
+    mockai.script(hold_at=1).wait_held()
+
+@pytest.mark.mockai(speeed=2)
+def test_marked_wrongly(mockai):
+    pass
+
+@pytest.mark.mockai(scenario="gone.yaml")
+def test_no_such_scenario(mockai):
+    pass
+
 def test_gone(mockai, mockai_server):
     mockai_server.stop()
     raise ValueError
 """
     )
-    result.assert_outcomes(failed=4, errors=1)
+    result.assert_outcomes(failed=6, passed=1, errors=4)
     result.stdout.fnmatch_lines(
         [
             ">   *story.assert_cancelled(within=0.25)",
             "E   *AssertionError: expected the client to cancel 'story' within 0.25 s*",
-            "*- mockai exchanges -*",
-            "<Exchange #1 story completed at token 3 of 3>",
-            "  0.* head 200 * done (3 tokens)",
-            "*- mockai exchanges -*",
-            "no request reached mockai: is OPENAI_BASE_URL used?",
+            "*- mockai session 's-*' -*",
+            "1 request, none of them to be cancelled; 0 tokens wasted",
+            "PASSED  the client did read 'story' to its end",
+            "FAILED  expected the client to cancel 'story' within 0.25 s; it did not*",
+            "  exchange #1 * scenario 'story'  completed",
+            "    0.00 head 200 * done (3 tokens)*",
+            "*- mockai session 's-*' -*",
+            "no request reached mockai; 0 tokens wasted",
+            "none-reached: *Is OPENAI_BASE_URL used?*",
             ">   *await story.assert_completed()",
-            "<Exchange #1 script-1 cancelled at token 3 of 40 (*after mark 'stop')>",
+            "  exchange #1 * scenario 'script-1'  cancelled",
         ]
     )
-    result.stdout.fnmatch_lines(["<Exchange #1 early completed at token 1 of 1>"])
-    result.stdout.fnmatch_lines(["no mockai server answers at *"])
+    for line in (
+        "  exchange #1 * scenario 'early'  completed",
+        "*AssertionError: never awaited, *: await assert_cancelled(*)",
+        "E *this wait would block the event loop*fixture mockai_async*",
+        "E *the marker mockai does not know speeed; it takes scenario=…, speed=…*",
+        "E *gone.yaml: cannot be read: No such file*",
+        "no mockai server answers at *",
+    ):
+        result.stdout.fnmatch_lines([line])
+    assert result.stdout.str().count("- mockai session") == 9
     result.stdout.no_fnmatch_line("*mockai/client/*.py:*: AssertionError")
 
 
-def test_a_test_that_passes_shows_nothing(run: Run) -> None:
-    """Evidence is for failures."""
-    result = run("def test_passes(mockai):\n    mockai.script()\n", "-rA")
+LEAKING = "-Wignore::ResourceWarning"  # what a test leaks on purpose is closed by the exit
+RAW = """
+import http.client, json, os, threading, time, pytest
+from urllib.parse import urlsplit
+
+def begin(stream=True):
+    address = urlsplit(os.environ["OPENAI_BASE_URL"])
+    messages = [{"role": "user", "content": "Hi"}]
+    body = {"model": "gpt-4o", "messages": messages, "stream": stream}
+    headers = {"Content-Type": "application/json"}
+    path = address.path + "/chat/completions"
+    def call():
+        connection = http.client.HTTPConnection(address.hostname, address.port)
+        kept.append(connection)
+        connection.request("POST", path, json.dumps(body), headers)
+        return connection.getresponse()
+    return call
+
+def ask():
+    return json.load(begin(stream=False)())["choices"][0]["message"]["content"]
+
+left, kept = [], []
+"""
+LEAKS = f"""{RAW}
+def test_leaks(mockai):
+    story = mockai.script("story", tokens=40, hold_at=3)
+    left.append(begin()())
+    story.wait_held()
+
+def test_calls_later(mockai):
+    left.append(begin())
+
+def test_is_called(mockai):
+    assert left[-1]().status == 410
+
+def test_closes_in_time(mockai):
+    story = mockai.script(tokens=40, hold_at=3)
+    stream = begin()()
+    story.wait_held()
+    threading.Timer(0.2, lambda: (stream.close(), kept[-1].close())).start()
+"""
+TOLD = [
+    "*mockai: left open, or called too late*",
+    "*::test_leaks left 1 stream open: 'story' at token 3 of 40, held at 'hold-1'",
+    "*::test_calls_later was called once after its end (410): POST /s/s-*/v1/chat/completions",
+    "Close what is open before the test ends*",
+]
+
+
+@pytest.mark.parametrize("how", [["-pno:xdist"], ["-n1"]], ids=str)
+def test_a_leak_and_a_late_call_are_told_at_the_end(run: Run, how: list[str]) -> None:
+    """By the test that is to blame; also when workers of xdist ran it. It passes all the same."""
+    result = run(LEAKS, *how, LEAKING)
+    result.assert_outcomes(passed=4)
+    result.stdout.fnmatch_lines(TOLD)
+    assert result.stdout.str().count("left 1 stream open") == 1
+
+
+RESET = f"""{RAW}
+call = begin(stream=False)  # built when the module is imported, as an app's client is
+url = os.environ["OPENAI_BASE_URL"]
+
+@pytest.fixture(scope="session")
+def app():
+    assert call().status == 200  # the server runs before any fixture of the suite
+    return call
+
+def test_one(mockai, app):
+    mockai.script(text="One")
+    assert b"One" in app().read()
+    assert mockai.base_url == url == os.environ["OPENAI_BASE_URL"]
+
+def test_two(mockai):
+    assert mockai.exchanges() == []
+    story = mockai.script("story", tokens=40, hold_at=3)
+    left.append(begin()())
+    story.wait_held()
+
+@pytest.mark.mockai(strict_match=True)
+def test_strict(app):
+    assert app().status == 404
+
+def test_without_the_fixture(app):
+    assert app().status == 200
+    left.append(begin()())
+
+def test_last(mockai, mockai_async, mockai_factory):
+    assert mockai.exchanges() == []
+    assert mockai_async.session == mockai.session != mockai_factory().session
+"""
+
+
+def test_one_stable_url_serves_apps_that_are_built_before_the_test(run: Run) -> None:
+    """Each test is a generation; what the one before has left open is cut and named."""
+    result = run(RESET, "-omockai_isolation=reset", "-omockai_speed=10", LEAKING)
+    result.assert_outcomes(passed=5)
+    result.stdout.fnmatch_lines(["*::test_two left 1 stream open: 'story' at token 3 of 40*"])
+    assert result.stdout.str().count(" open: ") == 1  # the other ended within its second
+
+
+CONFIGURED = f"""{RAW}
+@pytest.fixture(scope="session")
+def mockai_config(mockai_config):
+    assert mockai_config["speed"] == 5.0
+    return {{**mockai_config, "speed": 1000, "policy": {{"name": "own", "charge": "full"}}}}
+
+def test_options(mockai, mockai_server, monkeypatch):
+    assert ask() == "From a file"
+    assert mockai.exchanges()[0].bill.policy == "own"
+    assert "ServerProcess" in repr(mockai_server)
+    with monkeypatch.context() as frozen:
+        frozen.setattr(time, "monotonic_ns", lambda: 5)  # as freezegun does
+        mockai.script(text="Frozen")
+        assert ask() == "Frozen"
+"""
+
+
+def test_the_suite_decides_how_the_server_is_made(run: Run, tmp_path: Path) -> None:
+    """Ini and command line are what `mockai_config` says, which a suite may override."""
+    result = run(
+        CONFIGURED,
+        "-omockai_scenarios=file.yaml",
+        "-omockai_process=true",
+        "--mockai-speed=5",
+        f"--mockai-journal={tmp_path / 'run.jsonl'}",
+        LEAKING,
+    )
     result.assert_outcomes(passed=1)
-    result.stdout.no_fnmatch_line("*mockai exchanges*")
+    assert (tmp_path / "run.jsonl").read_text().count('"event":"ended"') == 2
 
 
-def test_an_assertion_that_is_never_awaited_is_an_error(run: Run) -> None:
-    """A verdict that nobody asked for must not be a green test."""
-    result = run(
-        """
-def test_forgotten(mockai_async):
-    mockai_async.assert_cancelled(within=0.25)
-"""
-    )
-    result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["*AssertionError: never awaited, *: await assert_cancelled(*)"])
-
-
-def test_a_wait_in_an_async_test_names_the_other_fixture(run: Run) -> None:
-    """The synchronous fixture would block the loop; the error says which one does not."""
-    result = run(
-        """
-import pytest
-
-@pytest.mark.asyncio
-async def test_wrong_fixture(mockai):
-    mockai.script(hold_at=1).wait_held()
-"""
-    )
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E *this wait would block the event loop*fixture mockai_async*"])
+def test_an_installation_loads_the_plugin() -> None:
+    """By its entry point, under the name by which it can be switched off: `-p no:mockai`."""
+    for point in entry_points(group="pytest11", name="mockai"):
+        assert point.value == PLUGINS[0]
 
 
 def test_a_suite_that_does_not_use_it_pays_nothing(pytester: pytest.Pytester) -> None:
