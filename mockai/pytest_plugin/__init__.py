@@ -91,7 +91,7 @@ def mockai(
 ) -> Iterator[MockAI]:
     """A `MockAI` with a world of its own, to which OPENAI_BASE_URL leads during the test."""
     from mockai.pytest_plugin.environment import environment
-    from mockai.pytest_plugin.test_world import world_of
+    from mockai.pytest_plugin.per_test import world_of
 
     with world_of(request) as client:
         for name, value in environment(client.base_url, client.api_key).items():
@@ -119,7 +119,7 @@ def mockai_factory(
     """Make more sessions: `mockai_factory(speed=10)` is a `MockAI` that ends with the test."""
     from contextlib import ExitStack
 
-    from mockai.pytest_plugin.test_world import another
+    from mockai.pytest_plugin.per_test import another
 
     with ExitStack() as opened:
 
@@ -147,7 +147,7 @@ def pytest_runtest_makereport(
     report = yield
     clients = item.stash.get(CLIENTS, [])
     if clients and report.failed and report.when != "teardown":
-        from mockai.pytest_plugin.test_world import evidence
+        from mockai.pytest_plugin.per_test import evidence
 
         for client in clients:
             report.sections.append((f"mockai session '{client.session}'", evidence(client)))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mockai.pytest_plugin.environment import environment
-from mockai.pytest_plugin.test_world import world_of
+from mockai.pytest_plugin.per_test import world_of
 
 if TYPE_CHECKING:
     from mockai.client.servers import Running
