@@ -51,8 +51,10 @@ def open_session(
         made = yield Call("POST", sessions(), _as_json(settings))
         return made.json(), True
     before = yield Call("GET", path(name))
+    if before.status == _THERE:
+        return before.json(), False
     here = yield Call("PUT", path(name), _as_json(settings))
-    return here.json(), before.status != _THERE
+    return here.json(), True
 
 
 def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -55,12 +55,13 @@ def test_a_session_without_a_name_is_always_made() -> None:
     assert calls == [Call("POST", "/_mockai/sessions", {"seed": 7})]
 
 
-@pytest.mark.parametrize("before,made", [(404, True), (200, False)])
-def test_a_named_session_was_made_only_if_it_was_not_there(before: int, made: bool) -> None:  # noqa: FBT001
+def test_a_named_session_is_made_only_if_it_is_not_there() -> None:
     """Whoever finds a session must not end it for those who made it."""
-    (_, new), calls = play(flows.open_session("s-1", {}), (before, {}), (200, {"id": "s-1"}))
-    assert new is made
-    assert [call.method for call in calls] == ["GET", "PUT"]
+    here = {"id": "s-1"}
+    (found, new), calls = play(flows.open_session("s-1", {}), (200, here))
+    assert (found, new, [call.method for call in calls]) == (here, False, ["GET"])
+    (made, new), calls = play(flows.open_session("s-1", {}), (404, {}), (200, here))
+    assert (made, new, [call.method for call in calls]) == (here, True, ["GET", "PUT"])
 
 
 # ── errors ───────────────────────────────────────────────────────────────────────────────────
