@@ -5,9 +5,10 @@ Thin: the ledger adds up, `usage_query` reads, `usage_pages` draws.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from aiohttp import web
+from pydantic import Field
 
 from mockai.core import openai_errors
 from mockai.core.ledger_text import draw_ledger
@@ -22,6 +23,8 @@ from mockai.http.control_errors import invalid
 from mockai.http.facts import session_of
 from mockai.http.state import STATE
 
+LONGEST_S = 366 * 24 * 3_600.0
+"""A year at once is enough for any settlement."""
 _FORMATS = ("json", "text")
 _PAGES: dict[str, PageKind] = {
     "/organization/usage/completions": "completions",
@@ -41,7 +44,7 @@ def routes() -> list[web.RouteDef]:
 class Advance(Model):
     """How far the settlement clock moves on."""
 
-    advance: Duration
+    advance: Annotated[Duration, Field(le=LONGEST_S)]
 
 
 async def get_ledger(request: web.Request) -> web.Response:

@@ -28,6 +28,8 @@ from mockai.http.control_calls import (
 )
 from mockai.http.reporting import exchange_json, judged_of, report_of
 
+LONGEST_TTL_S = 366 * 24 * 3_600.0
+
 
 class SessionSettings(Model):
     """What a session can be made with; what is left out is as the server was started."""
@@ -38,7 +40,10 @@ class SessionSettings(Model):
     policy: PolicyChoice | None = None
     half_close: HalfClose | None = None
     ttl: Duration | None = Field(
-        default=None, gt=0, description="ends by itself when it was not used for so long"
+        default=None,
+        gt=0,
+        le=LONGEST_TTL_S,
+        description="ends by itself when it was not used for so long, at most a year",
     )
 
 

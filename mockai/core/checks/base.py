@@ -21,6 +21,7 @@ from mockai.core.units import Duration
 DEFAULT_QUIET_S = 1.0
 """How long an absence is watched: it covers the first retry of the official clients."""
 MAX_QUIET_S = 60.0
+_FOR_EVER_S = 1e9
 Quiet = Annotated[Duration, Field(le=MAX_QUIET_S)]
 """For how long nothing more must come, in seconds or as text; 0 judges what there is so far."""
 
@@ -204,4 +205,9 @@ def dropped_rows(evidence: Evidence) -> tuple[Row, ...]:
 
 def quiet_ends_ns(quiet_s: float, since_ns: int, evidence: Evidence) -> int:
     """Return when an absence has been watched for long enough, patience included."""
-    return since_ns + round(quiet_s * evidence.patience * 1e9)
+    return since_ns + to_ns(quiet_s * evidence.patience)
+
+
+def to_ns(seconds: float) -> int:
+    """Return nanoseconds; what is longer than thirty years is for ever."""
+    return round(min(seconds, _FOR_EVER_S) * 1e9)

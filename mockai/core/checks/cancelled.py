@@ -14,7 +14,7 @@ from mockai.core.checks.anchor import (
     since_words,
     why_missing,
 )
-from mockai.core.checks.base import Check, Evidence, Judgement, Row, fate
+from mockai.core.checks.base import Check, Evidence, Judgement, Row, fate, to_ns
 from mockai.core.exchange import Disconnect, Exchange, How, Phase
 from mockai.core.units import Duration, show_seconds
 
@@ -156,7 +156,7 @@ def _limit_ns(exchange: Exchange, anchor: Anchor | None, limit_s: float | None) 
     """Return the first instant at which leaving is too late."""
     if anchor is None or limit_s is None:
         return None
-    return exchange.received_ns + round((anchor.at_s + limit_s) * 1e9) + 1
+    return exchange.received_ns + to_ns(anchor.at_s + limit_s) + 1
 
 
 def _hint(exchange: Exchange, anchor: Anchor | None) -> str | None:

@@ -82,7 +82,7 @@ class ErrorStep(Step):
     """Answer with an error; `error: rate_limit_exceeded` is short for `{code: ...}`."""
 
     kind: ClassVar[str] = "error"
-    error: Annotated[Error, shorthand("code", Error | Code)]
+    error: Annotated[Error, shorthand("code", Error | Code | None)]
 
     def build(self, to: Builder) -> None:
         """Let it happen."""

@@ -88,7 +88,9 @@ class ReasoningStep(Step):
     """Think: hidden tokens that take time and are billed; `visible` sends `reasoning_content`."""
 
     kind: ClassVar[str] = "reasoning"
-    reasoning: Annotated[ReasoningArguments, shorthand("tokens", TokenCount | ReasoningArguments)]
+    reasoning: Annotated[
+        ReasoningArguments, shorthand("tokens", TokenCount | ReasoningArguments | None)
+    ]
 
     def build(self, to: Builder) -> None:
         """Think aloud, or in silence."""
