@@ -28,6 +28,11 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
         add_option(parser, f"--{name}", kind=Path, metavar="FILE", help=about)
 
 
+def wants_outputs(asked: argparse.Namespace) -> bool:
+    """Say whether any file was asked for."""
+    return any(getattr(asked, name) is not None for name in _FILES)
+
+
 def write_outputs(asked: argparse.Namespace, report: RunReport) -> None:
     """Write the files that were asked for. Raises `OptionError` for one that cannot be."""
     for name, (form, _) in _FILES.items():

@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from mockai.cli.judging import add_gate_options, demands_at_the_end, tell_the_end
 from mockai.cli.logs import add_log_options
 from mockai.cli.options import OptionError, add_option, add_switch, choice, policy, port, speed
 from mockai.cli.serving import add_door_options, add_limit_options, add_record_options
@@ -60,6 +61,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add_door_options(parser)
     add_record_options(parser)
+    add_gate_options(parser)
     add_limit_options(parser)
     add_log_options(parser)
 
@@ -73,11 +75,10 @@ def run(asked: argparse.Namespace) -> int:
     from mockai.cli.logs import configure
 
     configure(asked)
-    asyncio.run(_serve(asked))
-    return 0
+    return asyncio.run(_serve(asked))
 
 
-async def _serve(asked: argparse.Namespace) -> None:
+async def _serve(asked: argparse.Namespace) -> int:
     from mockai.cli.serving import server_options
     from mockai.cli.stopping import stop_events
     from mockai.cli.watching import Watch
@@ -116,7 +117,9 @@ async def _serve(asked: argparse.Namespace) -> None:
         if watch is not None:
             await watch.run(server.reload)
 
-    await serve(options, ready, stop, hurry, beside)
+    demands = demands_at_the_end(asked, options.scenarios)
+    seen = await serve(options, ready, stop, hurry, beside)
+    return tell_the_end(asked, seen, demands)
 
 
 def _say(text: str) -> None:

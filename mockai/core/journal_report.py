@@ -1,7 +1,7 @@
-"""A report from a journal file, long after its server has gone.
+"""A report at the end: from a journal file, or from all that a server has seen.
 
-Checks are judged by what stands in the file. It has no schedule, so what asks for an instant
-between two events, or for another policy's bill, cannot be answered from it.
+Checks are judged by what there is. A file has no schedule, so what asks for an instant between
+two events, or for another policy's bill, cannot be answered from it.
 """
 
 from __future__ import annotations
@@ -27,14 +27,29 @@ def journal_report(
     """Return the report of a journal's exchanges: of one session, or of all."""
     found, unread = exchanges_of_json(exchanges_of(read_journal(text)))
     exchanges = tuple(item for item in found if session in (None, item.session))
-    evidence = _evidence(exchanges)
-    return RunReport(
+    return report_on(
+        _evidence(exchanges),
+        demands,
         title=title if session is None else f"session '{session}' in {title}",
-        exchanges=exchanges,
-        ledger=ledger_of(exchanges),
+        remarks=tuple(_remarks(text, exchanges, unread)),
+    )
+
+
+def report_on(
+    evidence: Evidence,
+    demands: Sequence[tuple[str, Check]],
+    *,
+    title: str,
+    remarks: tuple[str, ...] = (),
+) -> RunReport:
+    """Return the report on all the evidence that there will ever be."""
+    return RunReport(
+        title=title,
+        exchanges=evidence.exchanges,
+        ledger=ledger_of(evidence.exchanges),
         judged=tuple(Judged(who, check, evaluate(check, evidence)) for who, check in demands),
         findings=tuple(findings(evidence)),
-        remarks=tuple(_remarks(text, exchanges, unread)),
+        remarks=remarks,
     )
 
 

@@ -11,7 +11,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from mockai.core.checks.base import Check, Evidence, MarkStamp, Verdict
@@ -408,6 +408,19 @@ class Sessions:
         self._loaded = wanted
         for session in self._live.values():
             session.reload(wanted)
+
+    def evidence(self, *, patience: float) -> Evidence:
+        """Return all that can be judged of all sessions together, ended ones too, as it stands."""
+        sessions = [*self._ended.values(), *self._live.values()]
+        each = [session.evidence(patience=patience) for session in sessions]
+        exchanges = [item for evidence in each for item in evidence.exchanges]
+        marks = [mark for evidence in each for mark in evidence.marks]
+        return replace(
+            each[-1],  # there is always one: the default session
+            exchanges=tuple(sorted(exchanges, key=lambda item: (item.received_ns, item.seq))),
+            marks=tuple(sorted(marks, key=lambda mark: mark.at_ns)),
+            evicted=sum(evidence.evicted for evidence in each),
+        )
 
     def shut_down(self) -> None:
         """Cut everything."""

@@ -15,6 +15,7 @@ from typing import Self
 
 from aiohttp import web
 
+from mockai.core.checks.base import Evidence
 from mockai.core.door import door_of, is_loopback
 from mockai.core.errors import MockaiError
 from mockai.core.matching import never_asked
@@ -121,6 +122,12 @@ class Server:
         if self._state is not None:
             self._state.sessions.reload(scenarios)
 
+    def evidence(self) -> Evidence:
+        """Return all that was seen, of all sessions; also once the server has stopped."""
+        if self._state is None:
+            return Evidence(())
+        return self._state.sessions.evidence(patience=self.options.patience)
+
     async def __aexit__(self, *_: object) -> None:
         """Accept no more, let streams end within the time of grace, cut the rest, and stop."""
         state, runner, listener = self._state, self._runner, self._listener
@@ -203,8 +210,10 @@ async def serve(
     stop: asyncio.Event,
     hurry: asyncio.Event | None = None,
     beside: Callable[[Server], Coroutine[None, None, None]] | None = None,
-) -> None:
+) -> Evidence:
     """Serve until `stop` is set; `ready` is called with the URL once requests are accepted.
+
+    Returns all that was seen.
 
     `hurry` ends the time of grace that follows; `beside` runs for as long as requests are
     accepted. The running loop must be the server's alone.
@@ -220,6 +229,7 @@ async def serve(
         await stop.wait()
         if companion is not None:
             companion.cancel()
+    return server.evidence()
 
 
 def _spare_the_collector() -> None:
