@@ -12,7 +12,7 @@ from importlib import import_module, metadata
 
 from mockai.cli.options import OptionError
 
-_COMMANDS = {
+COMMANDS = {
     "serve": "start a server and run it until it is stopped",
     "run": "run a command against a server of its own, and judge what it did",
     "report": "report what a server saw, or what a journal file says",
@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"mockai {_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, summary in _COMMANDS.items():
+    for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
         import_module(f"mockai.cli.{name}").add_options(command)
     return parser
