@@ -7,82 +7,23 @@ and after twenty seconds. One call for each exchange that the expectations speak
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from mockai.core.checks.base import Evidence
 from mockai.core.checks.evaluate import evaluate
-from mockai.core.dialects.chat import plan_chat
-from mockai.core.dialects.chat_request import ChatRequest, parse_chat_request
-from mockai.core.exchange import Connection, Exchange, RequestFacts
+from mockai.core.exchange import Exchange
 from mockai.core.loading import read_scenarios
-from mockai.core.matching import Incoming
 from mockai.core.scenario import Scenario
-from mockai.core.tokens import get_encoding
-from mockai.engine.pacer import VirtualPacer
-from mockai.engine.sessions import Session, Settings
-from mockai.engine.sink import MemorySink
-from mockai.engine.stream import Stream
+from tests.support.world import World, digest
 
 FOLDER = Path(__file__).parents[1] / "scenarios"
 LIBRARY = {scenario.name: scenario for scenario in read_scenarios([FOLDER])}
 MODELINE = "# yaml-language-server: $schema=./scenario.schema.json"
-PATIENCE_S = 20
-SCHEMA = {
-    "type": "object",
-    "properties": {"city": {"type": "string"}, "rain": {"type": "boolean"}},
-    "required": ["city", "rain"],
-    "additionalProperties": False,
-}
-
-
-def request(*, stream: bool = True) -> ChatRequest:
-    """Return what the client asks: it fits every scenario of the library."""
-    schema = {"type": "json_schema", "json_schema": {"name": "weather", "schema": SCHEMA}}
-    body = {
-        "model": "gpt-4o-mini",
-        "messages": [{"role": "user", "content": "Tell me a story"}],
-        "stream": stream,
-        "response_format": schema,
-    }
-    return parse_chat_request(json.dumps(body).encode())
-
-
-class World:
-    """A session in virtual time, and the clients that call it."""
-
-    def __init__(self, scenario: Scenario) -> None:
-        self.pacer = VirtualPacer()
-        self.session = Session("test", self.pacer, [scenario], Settings())
-
-    def call(self, *, stream: bool = True) -> MemorySink:
-        """Make one call, and leave at a gate or when patience is at its end."""
-        chat, sink = request(stream=stream), MemorySink()
-        recorder = self.session.receive(
-            RequestFacts(model=chat.model, stream=stream), Connection("c1"), wall_s=0.0
-        )
-        served = Stream(recorder, sink, self.pacer, self.session)
-        chosen = self.session.scripts.match(Incoming(chat))
-        recorder.scenario = chosen.entry.scenario.name
-        encoding = get_encoding("o200k_base")
-        staged = self.session.scripts.stage(chosen, chat, encoding)
-        plan = plan_chat(
-            chat, staged, seed=chosen.seed, created=1, prompt_tokens=9, encoding=encoding
-        )
-        served.play(plan, ())
-        started_ns = self.pacer.now_ns()
-        while served.exchange is None and recorder.standing_at is None:
-            self.pacer.advance(0.1)
-            if self.pacer.now_ns() - started_ns > PATIENCE_S * 1e9:
-                break
-        if served.exchange is None:
-            sink.hang_up()
-        return sink
-
-    def evidence(self) -> Evidence:
-        """Return all that a verdict may look at."""
-        return Evidence(self.session.exchanges(), now_ns=self.pacer.now_ns())
 
 
 def calls_of(scenario: Scenario) -> int:
@@ -136,6 +77,42 @@ def test_the_same_play_has_the_same_bytes(name: str) -> None:
     """Same arguments, same bytes."""
     one, other = (World(LIBRARY[name]).call() for _ in range(2))
     assert one.frames == other.frames
+
+
+def test_two_processes_have_the_same_bytes() -> None:
+    """Whatever the order of a set and the hash of a text: for streams, bodies, several choices."""
+    code = (
+        "from tests.support.world import digest; from tests.test_scenarios import LIBRARY;"
+        "print(digest(LIBRARY.values()))"
+    )
+    seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
+    other = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONHASHSEED": seed},
+        cwd=FOLDER.parent,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert other.stdout.strip() == digest(LIBRARY.values())
+
+
+@pytest.mark.parametrize("name", ["slow-story", "bursty", "json-answer", "japanese"])
+def test_another_seed_has_other_bytes(name: str) -> None:
+    """Of the scenario, or of the session in its place: the words too, not only the ids."""
+    scenario = LIBRARY[name]
+    other = scenario.model_copy(update={"seed": scenario.seed + 1})
+    plain, own, session = (
+        said(world) for world in (World(scenario), World(other), World(scenario, seed=99))
+    )
+    assert len({plain, own, session}) == 3
+    assert said(World(scenario, seed=scenario.seed)) == plain
+
+
+def said(world: World) -> str:
+    """Return the content of an answer in one body, or of as much of it as came."""
+    body = world.call().body.decode()
+    return "".join(re.findall(r'"content":"((?:[^"\\\\]|\\\\.)*)"', body))
 
 
 def outcomes(name: str, calls: int) -> list[Exchange]:

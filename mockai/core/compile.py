@@ -36,25 +36,27 @@ def compile_reply(
     encoding: Encoding,
     *,
     speed: float = 1.0,
+    seed: int | None = None,
     request: RequestFields | None = None,
     turn: int = 0,
     choice: int = 0,
 ) -> Reply:
     """Compile one reply of a scenario, or return what was compiled of the same script before.
 
-    `turn` counts the replies of `turns`; `choice` those of one answer, each with its own seed.
-    Raises `ScenarioError` for a place beyond the end of a reply that is the same for all requests.
+    `seed` stands in place of the scenario's own. `turn` counts the replies of `turns`; `choice`
+    those of one answer, each with words of its own. Raises `ScenarioError` for a place beyond the
+    end of a reply that is the same for all requests.
     """
+    own = 7919 * choice + (scenario.seed if seed is None else seed)
 
     def compiled() -> Reply:
-        return _Compiler(
-            scenario, encoding, speed, request or NoRequest(), turn=turn, choice=choice
-        ).reply()
+        asked = request or NoRequest()
+        return _Compiler(scenario, encoding, speed, asked, turn, choice=choice, seed=own).reply()
 
     if scenario.looks_at_request(turn):
         return compiled()
-    script = (scenario.name, scenario.steps_of(turn), scenario.pace, scenario.seed)
-    known = repr((script, encoding.name, speed, choice)).encode("utf-8", "backslashreplace")
+    script = (scenario.steps_of(turn), scenario.pace, encoding.name, speed, own, choice)
+    known = repr(script).encode("utf-8", "backslashreplace")
     return _COMPILED.get(blake2b(known).hexdigest(), compiled)
 
 
@@ -71,11 +73,13 @@ class _Compiler:
         encoding: Encoding,
         speed: float,
         request: RequestFields,
-        *,
         turn: int,
+        *,
         choice: int,
+        seed: int,
     ) -> None:
         self.request = request
+        self._seed = seed
         self._number = 0
         self._steps = scenario.steps_of(turn)
         self._scenario, self._encoding, self._speed = scenario, encoding, speed
@@ -100,7 +104,7 @@ class _Compiler:
         return any(delta.channel == "content" for delta in self._deltas)
 
     def seed(self) -> int:
-        return self._scenario.seed + 7919 * self._choice + 104_729 * self._number
+        return self._seed + 104_729 * self._number
 
     def say(self, text: str, channel: Channel = "content", *, tool: int = 0) -> None:
         base = self._tokens[-1]

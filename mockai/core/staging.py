@@ -19,6 +19,8 @@ from mockai.core.reply import Delta, HoldPoint, PlacedFault, Reply
 from mockai.core.steps.faults import Cut, Error, Mangle, Silence
 
 Ending = Literal["end", "error", "fin", "reset", "in_chunk"]
+LONGEST_NS = 365 * 24 * 3600 * 1_000_000_000
+"""No gap is drawn longer: the whole reply takes no longer without jitter."""
 FOR_GOOD_NS = 10 * 365 * 24 * 3600 * 1_000_000_000
 """How long a silence lasts: longer than any test."""
 
@@ -109,7 +111,8 @@ def jittered(reply: Reply, spread: float, draw: Random) -> Reply:
     due, before = array("q", [0]), 0
     for at_ns in reply.due_ns[1:]:
         gap = at_ns - before
-        due.append(due[-1] + (round(gap * draw.lognormvariate(mu, sigma)) if gap else 0))
+        drawn = min(LONGEST_NS, gap * draw.lognormvariate(mu, sigma)) if gap else 0
+        due.append(due[-1] + round(drawn))
         before = at_ns
     holds = tuple(
         replace(hold, due_ns=hold.due_ns - reply.due_ns[hold.frame - 1] + due[hold.frame - 1])

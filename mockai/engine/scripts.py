@@ -30,6 +30,8 @@ class Entry:
     """A registered scenario: how often it answered, and what was compiled of it."""
 
     scenario: Scenario
+    seed: int | None = None
+    """The session's, in place of the scenario's own: the words come from it too."""
     played: int = 0
     limiter: RateLimiter | None = None
     replies: dict[tuple[str, int, int], Reply] = field(default_factory=dict)
@@ -90,16 +92,21 @@ class Entry:
         *,
         choice: int,
     ) -> Reply:
-        if request is not None and self.scenario.looks_at_request(turn):
-            return compile_reply(
-                self.scenario, encoding, speed=speed, request=request, turn=turn, choice=choice
-            )
-        key = (encoding.name, turn, choice)
-        if key not in self.replies:
-            self.replies[key] = compile_reply(
-                self.scenario, encoding, speed=speed, turn=turn, choice=choice
-            )
-        return self.replies[key]
+        known = (encoding.name, turn, choice)
+        if known in self.replies:
+            return self.replies[known]
+        reply = compile_reply(
+            self.scenario,
+            encoding,
+            speed=speed,
+            seed=self.seed,
+            request=request,
+            turn=turn,
+            choice=choice,
+        )
+        if not self.scenario.looks_at_request(turn):
+            self.replies[known] = reply
+        return reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +121,9 @@ class Chosen:
     """The seed that it was drawn from: the scenario's, or the session's in its place."""
 
 
-def compiled(scenarios: Iterable[Scenario], speed: float) -> list[Entry]:
+def compiled(scenarios: Iterable[Scenario], speed: float, seed: int | None = None) -> list[Entry]:
     """Return entries that are ready to play. Raises `ScenarioError` before it keeps any."""
-    entries = [Entry(scenario) for scenario in scenarios]
+    entries = [Entry(scenario, seed) for scenario in scenarios]
     for entry in entries:
         entry.compile_all(speed)
     return entries
@@ -129,8 +136,8 @@ class Scripts:
         self, loaded: Iterable[Scenario], *, speed: float, seed: int | None, strict_match: bool
     ) -> None:
         self.own: dict[str, Entry] = {}
-        self.loaded = [Entry(scenario) for scenario in loaded]
-        self._default = Entry(DEFAULT_SCENARIO)
+        self.loaded = [Entry(scenario, seed) for scenario in loaded]
+        self._default = Entry(DEFAULT_SCENARIO, seed)
         self._speed, self._seed, self._strict_match = speed, seed, strict_match
 
     def register(self, scenarios: Iterable[Scenario]) -> None:
@@ -155,7 +162,7 @@ class Scripts:
         self.loaded = [
             kept
             if (kept := before.get(scenario.name)) is not None and kept.scenario == scenario
-            else Entry(scenario)
+            else Entry(scenario, self._seed)
             for scenario in loaded
         ]
 

@@ -36,6 +36,9 @@ class Fault(Model):
         return drawn and (plays is None or ordinal in plays)
 
 
+LONGEST_RETRY_S = 366 * 86_400.0
+
+
 def _known(allowed: Collection[str], otherwise: str = "") -> AfterValidator:
     def check(word: str) -> str:
         if word not in allowed:
@@ -75,7 +78,7 @@ class Error(Fault):
     type: str | None = None
     param: str | None = None
     headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
-    retry_after: Duration | None = None
+    retry_after: Duration | None = Field(default=None, le=LONGEST_RETRY_S)
 
 
 class ErrorStep(Step):
