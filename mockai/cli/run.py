@@ -16,6 +16,7 @@ from mockai.cli.options import (
     add_list,
     add_option,
     add_switch,
+    choice,
     policy,
     speed,
 )
@@ -48,11 +49,22 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_judging_options(parser, wait_s=_WAIT_S)
     add_switch(parser, "--strict-match", help="no default scenario: a miss is 404")
     add_option(
-        parser, "--speed", kind=speed, default=1.0, help="scales ttft, rate and pauses of scenarios"
+        parser,
+        "--speed",
+        kind=speed,
+        default=1.0,
+        help="scales ttft, rate and pauses of scenarios; inf: no waiting",
     )
     add_option(parser, "--seed", kind=int, help="seed of every scenario, in place of its own")
     add_option(
         parser, "--policy", kind=policy, default="stop-now", help="how a cancel is billed, a preset"
+    )
+    add_option(
+        parser,
+        "--half-close",
+        kind=choice(("cancel", "continue")),
+        default="cancel",
+        help="what a FIN means while an answer is under way: cancel or continue",
     )
     add_option(
         parser, "--prices", kind=Path, help="own prices, TOML or YAML, in US dollars per 1M tokens"
@@ -140,6 +152,7 @@ def _options(asked: argparse.Namespace, scenarios: list[Scenario]) -> ServerOpti
         speed=asked.speed,
         seed=asked.seed,
         policy=preset(asked.policy),
+        half_close=asked.half_close,
         prices=shipped_prices().with_own(own[0]) if own else shipped_prices(),
         keeping=Keeping(bodies=not asked.no_bodies, redact=tuple(asked.redact)),
         journal=asked.journal,

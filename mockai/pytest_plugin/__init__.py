@@ -6,6 +6,7 @@ Importing it must cost nothing: what knows mockai is imported by the fixtures, w
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 import pytest
@@ -70,7 +71,7 @@ def mockai_server(mockai_config: settings.Config, pytestconfig: pytest.Config) -
     server = start_server(
         process=mockai_config.get("process", False),
         port=stable.take_port() if stable else 0,
-        scenarios=mockai_config.get("scenarios", []),
+        scenarios=[Path(path) for path in mockai_config.get("scenarios", [])],
         journal=mockai_config.get("journal"),
     )
     worlds = (Generations if stable else OwnSessions)(server, base)

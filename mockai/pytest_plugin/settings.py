@@ -5,7 +5,7 @@ Knows pytest and nothing of mockai: it is read by every run, also by those that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
@@ -24,7 +24,7 @@ _MARKED = ("scenario", *_SESSION)
 class Config(TypedDict, total=False):
     """What `mockai_config` says; what is left out is as mockai's default."""
 
-    scenarios: list[Path]
+    scenarios: Sequence[str | Path]
     """Files and folders that are loaded at the start, for all tests."""
     journal: Path | None
     process: bool
