@@ -180,7 +180,7 @@ class OrderTerms(WhereTerms, total=False):
 
 
 _WHERE = ("scenario", "model", "tag", "endpoint", "nth")
-_CHECKS = {
+CHECK_TERMS: dict[str, type] = {
     "cancelled": CancelledTerms,
     "completed": WhereTerms,
     "requests": RequestsTerms,
@@ -207,7 +207,7 @@ def only(word: str, terms: Mapping[str, Any], allowed: type) -> None:
 
 def check(kind: str, said: Mapping[str, Any]) -> dict[str, Any]:
     """Return a check in its single-key form. Raises `TypeError` for a word that it lacks."""
-    only(f"assert_{kind}", said, _CHECKS[kind])
+    only(f"assert_{kind}", said, CHECK_TERMS[kind])
     given = _given(said)
     for key in _TEXTS if kind == "sent" else ():
         if isinstance(given.get(key), str):
