@@ -45,7 +45,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     data: dict[str, Any] = draw(_SCENARIO)
     turns, reply = data.pop("turns", None), data.pop("reply", None) or []
     for steps in turns or [reply]:
-        steps += draw(st.lists(_STEP, min_size=1, max_size=4))
+        steps.extend(draw(st.lists(_STEP, min_size=1, max_size=4)))
         steps[:-1] = [step for step in steps[:-1] if "finish" not in step]
         steps[:0] = draw(st.sampled_from([[], [{"faker": 9}], [{"faker": 9}]]))
     return {**data, "turns": turns} if turns else {**data, "reply": reply}

@@ -1,4 +1,4 @@
-"""Every check has all its faces: a model, a JSON key, a Python word, a row in the README, a text."""
+"""Every check has all its faces: a model, a JSON key, a Python word, a README row, a text."""
 
 from __future__ import annotations
 
