@@ -54,6 +54,24 @@ def test_every_mistake_is_a_line_with_its_place(tmp_path: Path) -> None:
         assert line.startswith(start)
 
 
+def test_a_file_of_fifty_megabytes_is_not_read(tmp_path: Path) -> None:
+    """Nobody writes that by hand."""
+    file = tmp_path / "large.yaml"
+    with file.open("wb") as opened:
+        opened.truncate(50 << 20)
+    assert validated(file) == (1, "", f"{file}: larger than 5 MB\n")
+
+
+def test_a_billion_laughs_are_counted_before_they_are_made(tmp_path: Path) -> None:
+    """A few hundred bytes must not fill the memory; the error says where it went too far."""
+    file = tmp_path / "laughs.yaml"
+    laughs = [f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 10)}]" for n in range(1, 10)]
+    file.write_text("\n".join(["x0: &x0 [lol]", *laughs, "name: a", "reply: []", ""]))
+    code, _, stderr = validated(file)
+    assert code == 1
+    assert stderr.startswith(f"{file}:1:5: more than 100,000 values, aliases counted")
+
+
 @pytest.mark.parametrize(
     "arguments,said",
     [

@@ -101,3 +101,10 @@ def test_own_headers_come_last() -> None:
         "retry-after-ms": "20000",
         "x-should-retry": "false",
     }
+
+
+def test_a_wait_of_more_than_a_year_is_refused() -> None:
+    """No header could say it."""
+    for asked in (1e300, "10000h"):
+        with pytest.raises(ValueError, match="must be a year at most"):
+            Error.model_validate({"code": "slow_down", "retry_after": asked})

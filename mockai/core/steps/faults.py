@@ -36,7 +36,13 @@ class Fault(Model):
         return drawn and (plays is None or ordinal in plays)
 
 
-LONGEST_RETRY_S = 366 * 86_400.0
+def _within_a_year(seconds: float) -> float:
+    if seconds > _YEAR_S:
+        raise ValueError("must be a year at most")
+    return seconds
+
+
+_YEAR_S = 366 * 86_400.0
 
 
 def _known(allowed: Collection[str], otherwise: str = "") -> AfterValidator:
@@ -78,7 +84,7 @@ class Error(Fault):
     type: str | None = None
     param: str | None = None
     headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
-    retry_after: Duration | None = Field(default=None, le=LONGEST_RETRY_S)
+    retry_after: Annotated[Duration, AfterValidator(_within_a_year)] | None = None
 
 
 class ErrorStep(Step):
