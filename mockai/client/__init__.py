@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from mockai.client.aio import AsyncMockAI, AsyncScript
 from mockai.client.sync import MockAI, Script
-from mockai.client.views import Exchange, Gate, Held, Mark, Request
+from mockai.client.views import Exchange, Exchanges, Gate, Held, Mark, Request
 
 __all__ = [
     "AsyncMockAI",
     "AsyncScript",
     "Exchange",
+    "Exchanges",
     "Gate",
     "Held",
     "Mark",

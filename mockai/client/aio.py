@@ -17,7 +17,7 @@ from mockai.client.calls import Flow
 from mockai.client.lease import Lease
 from mockai.client.no_gc import no_gc
 from mockai.client.transport import Returned, run_async
-from mockai.client.views import Exchange, Gate, Mark
+from mockai.client.views import Exchange, Exchanges, Gate, Mark
 from mockai.core.checks.base import Verdict
 from mockai.core.findings import Finding
 
@@ -102,7 +102,7 @@ class AsyncMockAI(Assertions[Later]):
         await self.drive(flows.put_scenario(self.session, scenario))
         return AsyncScript(self, scenario["name"], terms.gates(scenario["reply"]))
 
-    async def exchanges(self, **filters: Unpack[terms.FilterTerms]) -> list[Exchange]:
+    async def exchanges(self, **filters: Unpack[terms.FilterTerms]) -> Exchanges:
         return await self.drive(flows.exchanges(self.session, filters))
 
     async def wait_for_exchanges(
@@ -111,7 +111,7 @@ class AsyncMockAI(Assertions[Later]):
         count: int = 1,
         timeout: float = DEFAULT_TIMEOUT_S,
         **filters: Unpack[terms.FilterTerms],
-    ) -> list[Exchange]:
+    ) -> Exchanges:
         __tracebackhide__ = True
         return await self.drive(
             flows.wait_for_exchanges(self.session, filters, count=count, timeout=timeout)
@@ -196,13 +196,13 @@ class AsyncScript(Assertions[Later]):
         return f"<AsyncScript {self.name} in session '{self._mockai.session}'{holds}>"
 
     @property
-    def exchanges(self) -> Coroutine[Any, Any, list[Exchange]]:
+    def exchanges(self) -> Coroutine[Any, Any, Exchanges]:
         """The exchanges that this script answered, oldest first: `await script.exchanges`."""
         return self._mockai.exchanges(scenario=self.name)
 
     async def wait_for_exchanges(
         self, *, count: int = 1, timeout: float = DEFAULT_TIMEOUT_S
-    ) -> list[Exchange]:
+    ) -> Exchanges:
         __tracebackhide__ = True
         return await self._mockai.wait_for_exchanges(
             count=count, timeout=timeout, scenario=self.name

@@ -14,7 +14,7 @@ from typing import Any
 
 from mockai.client import terms
 from mockai.client.calls import Call, Flow, path, sessions
-from mockai.client.views import Exchange, Gate, Mark, build
+from mockai.client.views import Exchange, Exchanges, Gate, Mark, build
 from mockai.core.checks.base import Verdict
 from mockai.core.checks.evaluate import NONE_REACHED
 from mockai.core.errors import ConflictError, MockaiError
@@ -79,7 +79,7 @@ def reset(
     return report
 
 
-def late_exchanges() -> Flow[list[Exchange]]:
+def late_exchanges() -> Flow[Exchanges]:
     """Return the requests that came after the end of their session."""
     return _exchanges((yield Call("GET", "/_mockai/late")).json())
 
@@ -97,7 +97,7 @@ def put_scenarios(session: str, scenarios: Sequence[Mapping[str, Any]]) -> Flow[
     (yield Call("PUT", path(session, "scenarios"), list(scenarios))).json()
 
 
-def exchanges(session: str, filters: Mapping[str, Any]) -> Flow[list[Exchange]]:
+def exchanges(session: str, filters: Mapping[str, Any]) -> Flow[Exchanges]:
     """Return the exchanges that fit, oldest first. Raises `TypeError` for an unknown filter."""
     terms.only("exchanges", filters, terms.FilterTerms)
     answer = yield Call("GET", path(session, "exchanges", **filters))
@@ -106,7 +106,7 @@ def exchanges(session: str, filters: Mapping[str, Any]) -> Flow[list[Exchange]]:
 
 def wait_for_exchanges(
     session: str, filters: Mapping[str, Any], *, count: int, timeout: float
-) -> Flow[list[Exchange]]:
+) -> Flow[Exchanges]:
     """Return the exchanges that fit, as soon as there are `count`."""
     __tracebackhide__ = True
     terms.only("wait_for_exchanges", filters, terms.FilterTerms)
@@ -275,8 +275,8 @@ def _reached(seen: Sequence[Exchange]) -> str:
     return f"What reached mockai:\n{indent(evidence(seen), '  ')}" if seen else NONE_REACHED
 
 
-def _exchanges(data: Mapping[str, Any]) -> list[Exchange]:
-    return [Exchange.from_json(item) for item in data["exchanges"]]
+def _exchanges(data: Mapping[str, Any]) -> Exchanges:
+    return Exchanges(Exchange.from_json(item) for item in data["exchanges"])
 
 
 def _count(number: int, noun: str) -> str:

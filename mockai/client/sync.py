@@ -12,7 +12,7 @@ from mockai.client.calls import Flow
 from mockai.client.lease import Lease
 from mockai.client.no_gc import no_gc
 from mockai.client.transport import Returned, run
-from mockai.client.views import Exchange, Gate, Mark
+from mockai.client.views import Exchange, Exchanges, Gate, Mark
 from mockai.core.checks.base import Verdict
 from mockai.core.findings import Finding
 
@@ -93,7 +93,7 @@ class MockAI(Assertions[None]):
         self.drive(flows.put_scenario(self.session, scenario))
         return Script(self, scenario["name"], terms.gates(scenario["reply"]))
 
-    def exchanges(self, **filters: Unpack[terms.FilterTerms]) -> list[Exchange]:
+    def exchanges(self, **filters: Unpack[terms.FilterTerms]) -> Exchanges:
         """Return the exchanges that fit, oldest first, as they are now."""
         return self.drive(flows.exchanges(self.session, filters))
 
@@ -103,7 +103,7 @@ class MockAI(Assertions[None]):
         count: int = 1,
         timeout: float = DEFAULT_TIMEOUT_S,
         **filters: Unpack[terms.FilterTerms],
-    ) -> list[Exchange]:
+    ) -> Exchanges:
         """Return the exchanges that fit, as soon as there are `count`."""
         __tracebackhide__ = True
         return self.drive(
@@ -199,13 +199,13 @@ class Script(Assertions[None]):
         return f"<Script {self.name} in session '{self._mockai.session}'{holds}>"
 
     @property
-    def exchanges(self) -> list[Exchange]:
+    def exchanges(self) -> Exchanges:
         """The exchanges that this script answered, oldest first, as they are now."""
         return self._mockai.exchanges(scenario=self.name)
 
     def wait_for_exchanges(
         self, *, count: int = 1, timeout: float = DEFAULT_TIMEOUT_S
-    ) -> list[Exchange]:
+    ) -> Exchanges:
         """Return the exchanges of this script, as soon as there are `count`."""
         __tracebackhide__ = True
         return self._mockai.wait_for_exchanges(count=count, timeout=timeout, scenario=self.name)

@@ -150,6 +150,32 @@ class Exchange:
         return f"{left.how}, while held at '{left.while_held}'" if left.while_held else left.how
 
 
+class Exchanges(list[Exchange]):
+    """Exchanges, oldest first, as they stood when they were asked for.
+
+    A list that can be narrowed, and that shows what became of each:
+
+    >>> Exchanges([Exchange("ex_1", 1, scenario="story"), Exchange("ex_2", 2)])
+    <2 exchanges: #1 story open while receiving · #2 POST  open while receiving>
+    """
+
+    def where(self, **facts: Any) -> Exchanges:
+        """Return those whose facts are equal to these: `where(outcome="cancelled", seq=2)`.
+
+        Raises `AttributeError` for a fact that an exchange does not have.
+        """
+        return Exchanges(
+            item
+            for item in self
+            if all(getattr(item, name) == value for name, value in facts.items())
+        )
+
+    def __repr__(self) -> str:
+        lines = [repr(item).removeprefix("<Exchange ").removesuffix(">") for item in self]
+        count = "1 exchange" if len(lines) == 1 else f"{len(lines) or 'no'} exchanges"
+        return f"<{count}: {' · '.join(lines)}>" if lines else f"<{count}>"
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """One stream that stands at a gate, for `since_s` seconds, with `token` tokens written."""

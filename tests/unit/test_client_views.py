@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mockai.client.views import Exchange, Gate, Held, Mark, build
+from mockai.client.views import Exchange, Exchanges, Gate, Held, Mark, build
 from mockai.core import exchange as core
 from mockai.core.timeline import draw
 
@@ -121,3 +121,20 @@ def test_a_mark_can_be_entered() -> None:
     """`with mockai.mark("stop"):` only shows what belongs to the mark."""
     with Mark("stop", 1) as mark:
         assert mark == Mark("stop", 1)
+
+
+def test_exchanges_can_be_narrowed_and_show_what_became_of_each() -> None:
+    """What a failed assertion prints is read at a glance."""
+    left = Exchange("ex_1", 1, scenario="story", outcome="cancelled", phase="before_headers")
+    read = Exchange("ex_2", 2, scenario="poem", outcome="failed", cause="refused", status=404)
+    both = Exchanges([left, read])
+    assert repr(both) == (
+        "<2 exchanges: #1 story cancelled while before_headers (how is unknown) · "
+        "#2 poem failed (refused, status 404)>"
+    )
+    assert both.where(outcome="cancelled") == [left]
+    assert both.where(outcome="cancelled", seq=2) == []
+    assert repr(both.where(seq=2)) == "<1 exchange: #2 poem failed (refused, status 404)>"
+    assert repr(Exchanges()) == "<no exchanges>"
+    with pytest.raises(AttributeError, match="outcom"):
+        both.where(outcom="cancelled")

@@ -1,4 +1,4 @@
-"""Every check has all its faces: a model, a JSON key, a Python word, a README row, a text."""
+"""Every check has all its faces: model, JSON key, Python word, row in the README, and its text."""
 
 from __future__ import annotations
 
