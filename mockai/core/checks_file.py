@@ -18,13 +18,15 @@ from mockai.core.errors import ScenarioError
 from mockai.core.explaining import validated
 from mockai.core.mistakes import Mistake
 from mockai.core.model import Model
+from mockai.core.units import Duration
 from mockai.core.yaml_marks import Document
 
 
 class _ChecksFile(Model):
-    """What stands in a document."""
+    """What stands in a document; `wait` is for the control API, which takes the same."""
 
     checks: tuple[CheckEntry, ...] = Field(min_length=1)
+    wait: Duration | None = None
 
 
 def read_checks(path: Path) -> tuple[Check, ...]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from junitparser import JUnitXml
 
 ROOT = Path(__file__).parents[2]
@@ -28,37 +31,55 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def gate(app: str, junit: Path) -> subprocess.CompletedProcess[str]:
-    """Gate an app as its own words say."""
-    outputs = ["--junit", str(junit), "--scenario", "story.yaml"]
-    return run(COOKBOOK / app, "mockai", "run", *outputs, "--", sys.executable, "try_stop.py")
-
-
-def test_the_broken_app_does_not_pass(tmp_path: Path) -> None:
-    """Its page looks right; exit 1, and JUnit says which check, demanded by whom, and why."""
-    ended = gate("broken-app", tmp_path / "junit.xml")
-    assert ended.returncode == 1, ended.stderr
-    assert "the page shows: " in ended.stdout
-    (suite,) = JUnitXml.fromfile(str(tmp_path / "junit.xml"))
-    (case,) = suite
-    assert case.classname == "scenario 'story'"
-    assert "cancel 'story' within 1.5 s" in case.name
-    assert "it did not (outcome: completed)" in case.result[0].message
-
-
-def test_the_mended_app_passes(tmp_path: Path) -> None:
-    """The same tester, the same scenario: exit 0."""
-    ended = gate("mended-app", tmp_path / "junit.xml")
-    assert ended.returncode == 0, ended.stderr
-    (suite,) = JUnitXml.fromfile(str(tmp_path / "junit.xml"))
-    assert (suite.tests, suite.failures) == (1, 0)
-
-
 def test_the_two_differ_in_the_product_only() -> None:
     """What tries them is the same, letter by letter."""
     for name in ("try_stop.py", "story.yaml"):
         one, other = ((COOKBOOK / app / name).read_text() for app in ("broken-app", "mended-app"))
         assert one == other
+
+
+@pytest.mark.parametrize("app,code", [("broken-app", 1), ("mended-app", 0)])
+def test_mockai_run_stops_the_broken_app_and_lets_the_mended_one_pass(
+    tmp_path: Path, app: str, code: int
+) -> None:
+    """By the recipe's own step, run by bash: the exit code, who demands what, the artefacts."""
+    shutil.copytree(COOKBOOK / app, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "tests" / "scenarios").mkdir(parents=True)
+    (tmp_path / "story.yaml").rename(tmp_path / "tests" / "scenarios" / "story.yaml")
+    checks = {"checks": [{"requests": {"count": 1, "quiet": 0}}], "wait": 5}
+    (tmp_path / "tests" / "checks.json").write_text(json.dumps(checks))
+    for name, words in {"run-tests": "try_stop.py", "mockai": '-m mockai "$@"'}.items():
+        (tmp_path / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words}\n')
+        (tmp_path / name).chmod(0o755)
+    (job,) = yaml.safe_load((COOKBOOK / "ci" / "github-run.yml").read_text())["jobs"].values()
+    (step,) = [step["run"] for step in job["steps"] if "mockai run" in step.get("run", "")]
+    ended = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", step],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PATH": f"{tmp_path}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "MOCKAI_SPEED": "3",
+            "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert ended.returncode == code, ended.stderr
+    assert "the page shows: " in ended.stdout  # which looks right in both
+    said = "1 of 1 cancel did not cancel" if code else "1 of 1 cancel did cancel"
+    assert (tmp_path / "summary.md").read_text().startswith(f"**{said}")
+    (suite,) = JUnitXml.fromfile(str(tmp_path / "mockai-junit.xml"))
+    assert (suite.tests, suite.failures) == (2, code)
+    cancelled, _ = suite
+    assert cancelled.classname == "scenario 'story'"
+    assert "cancel 'story' within 1.5 s" in cancelled.name
+    if code:
+        assert "it did not (outcome: completed)" in cancelled.result[0].message
+    assert (tmp_path / "mockai-report.html").exists()
 
 
 def test_the_flagship_passes_for_a_fastapi_app() -> None:

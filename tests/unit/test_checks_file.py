@@ -17,6 +17,7 @@ LIST = "- cancelled: {within: 250ms, max_tokens: 12}\n- completed: {}\n"
 FORMS = [
     LIST,
     f"checks:\n{LIST}",
+    f"wait: 5\nchecks:\n{LIST}",
     LIST.replace("- completed", "---\n- completed"),
     json.dumps([{"cancelled": {"within": 0.25, "max_tokens": 12}}, {"completed": {}}]),
     json.dumps(
