@@ -88,8 +88,11 @@ class Requests(SetCheck):
         mark = evidence.mark(self.after) if self.after else None
         if self.after and mark is None:
             return unset(self.after)
-        since_ns = mark.at_ns if mark else 0
-        counted = tuple(item for item in self._of_kind(selected) if item.received_ns > since_ns)
+        counted = tuple(
+            item
+            for item in self._of_kind(selected)
+            if mark is None or item.received_ns > mark.at_ns
+        )
         start_ns = max([evidence.called_ns, *(item.received_ns for item in counted)])
         quiet_ns = quiet_ends_ns(self.quiet, start_ns, evidence)
         rows = tuple(self._rows(len(counted), selected, evidence))
