@@ -63,6 +63,11 @@ class RawClient:
         """Send bytes as they are."""
         self.sock.sendall(data)
 
+    def send_with_fin(self, data: bytes) -> None:
+        """Send bytes and a FIN in one packet (where the system can), and stay."""
+        self.sock.sendall(data, getattr(socket, "MSG_MORE", 0))
+        self.half_close()
+
     def chat(self, path: str, *headers: str, version: str = "1.1", **fields: Any) -> None:
         """Ask for a chat completion below `path` (`/v1`, `/s/SESSION/v1`)."""
         self.send(post(path + CHAT, question(**fields), *headers, version=version))
