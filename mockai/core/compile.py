@@ -57,11 +57,11 @@ def compile_reply(
         return compiled()
     script = (scenario.steps_of(turn), scenario.pace, encoding.name, speed, own, choice)
     known = repr(script).encode("utf-8", "backslashreplace")
-    return _COMPILED.get(blake2b(known).hexdigest(), compiled)
+    return _COMPILED.get(blake2b(known).hexdigest(), lambda: compiled().shared())
 
 
 _COMPILED = Shelf[Reply](most=200_000)
-"""Replies of so many frames in all, about 40 MB."""
+"""Replies of so many frames in all, about 40 MB, and as much again once they have been rendered."""
 
 
 class _Compiler:

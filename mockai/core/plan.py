@@ -22,7 +22,7 @@ Frame = bytes | tuple[bytes, ...]
 class Frames(Protocol):
     """What a dialect makes of a reply for one request."""
 
-    def frame(self, index: int) -> Frame:
+    def frame(self, index: int, /) -> Frame:
         """Render frame `index` of a stream (1 to the last), when it is due."""
 
     def body(self) -> bytes:
@@ -164,6 +164,18 @@ class Playback:
         if self.held is not None or self.position >= self._stop:
             return self.position
         return bisect_right(self._due_ns, now_ns - self._origin_ns, self.position, self._stop)
+
+    def after_next(self, now_ns: int) -> int:
+        """Return when the frame after the next is due, if the next is due and nothing else; else 0.
+
+        What comes with something else is not meant: the head, a frame before a hold, the tail.
+        """
+        after = self.position + 1
+        if 1 < after < self._stop:
+            after_ns = self._origin_ns + self._due_ns[after]
+            if after_ns > now_ns:
+                return after_ns
+        return 0
 
     def move(self, position: int, now_ns: int) -> HoldPoint | None:
         """Note that the frames before `position` are handed over; return the hold now reached."""

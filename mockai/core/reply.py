@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     from mockai.core.steps.faults import Fault
 
+_MOST_COLUMNS, _LONGEST_COLUMN = 4, 10_000
+
 Channel = Literal[
     "content",  # text of the answer
     "refusal",  # text of a refusal
@@ -101,11 +103,33 @@ class Reply:
         return column
 
     speed: float = 1.0
+    columns: dict[object, list[bytes | None]] | None = field(
+        default=None, compare=False, repr=False
+    )
+    """What a dialect rendered of the deltas, frame by frame, where many plays share the reply."""
     memo: dict[object, str] = field(default_factory=dict, init=False, compare=False, repr=False)
     """Texts that a dialect rendered for every play of this reply. A changed reply has its own."""
 
     def __len__(self) -> int:
         return len(self.due_ns)
+
+    def shared(self) -> Reply:
+        """Return the reply as one that many will play, so that rendering it once pays."""
+        return replace(self, columns={})
+
+    def column(self, key: object) -> list[bytes | None] | None:
+        """Return what was rendered under `key` (a slot for each frame), to be filled in on the way.
+
+        `None` where it would be rendered for one play only, or where it would fill the memory.
+        """
+        if self.columns is None or len(self) > _LONGEST_COLUMN:
+            return None
+        column = self.columns.get(key)
+        if column is None:
+            if len(self.columns) >= _MOST_COLUMNS:
+                self.columns.pop(next(iter(self.columns)), None)
+            column = self.columns[key] = [None] * len(self)
+        return column
 
     @property
     def total(self) -> int:
@@ -162,6 +186,7 @@ class Reply:
         return replace(
             self,
             deltas=self.deltas[: frame - 1],
+            columns=None,
             due_ns=due,
             tokens=tokens,
             sent=array("q"),

@@ -60,6 +60,7 @@ def joined(replies: Sequence[Reply]) -> Reply:
     return replace(
         first,
         deltas=tuple(deltas),
+        columns=None,
         due_ns=due,
         tokens=tokens,
         sent=array("q"),

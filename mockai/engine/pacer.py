@@ -61,16 +61,16 @@ class Wheel:
 
     def put(self, timed: Timed, at_ns: int) -> None:
         """Set the one deadline of `timed`."""
-        if timed in self._place:
+        place = self._place
+        if timed in place:
             self.drop(timed)
-        tick = -(-at_ns // TICK_NS)
+        place[timed] = tick = -(-at_ns // TICK_NS)
         bucket = self._buckets.get(tick)
-        if bucket is None:
+        if bucket is not None:
+            bucket[timed] = None
+        else:
             self._buckets[tick] = {timed: None}
             heapq.heappush(self._order, tick)
-        else:
-            bucket[timed] = None
-        self._place[timed] = tick
 
     def drop(self, timed: Timed) -> None:
         """Forget the deadline of `timed`, if it has one."""
@@ -95,16 +95,26 @@ class Wheel:
             del self._place[timed]
         return due
 
+    def turn(self, clock: Callable[[], int], most_ns: int) -> None:
+        """Wake all that are due, for `most_ns` at most; each notes its next deadline.
 
-def wake(timed: Timed, now_ns: int, wheel: Wheel) -> None:
-    """Let one do what is due and note its next deadline; a crash stays its own."""
-    try:
-        at_ns = timed.tick(now_ns)
-    except Exception as error:  # noqa: BLE001 - one stream's bug must not stop the others
-        _end(timed, error)
-        return
-    if at_ns is not None:
-        wheel.put(timed, at_ns)
+        A crash stays its own: what one stream raises does not stop the others.
+        """
+        begun_ns = now_ns = clock()
+        due = self.take(begun_ns)
+        for place, timed in enumerate(due):
+            if now_ns - begun_ns > most_ns:
+                for waiting in due[place:]:
+                    self.put(waiting, now_ns)
+                return
+            try:
+                at_ns = timed.tick(now_ns)
+            except Exception as error:  # noqa: BLE001 - see above
+                _end(timed, error)
+            else:
+                if at_ns is not None:
+                    self.put(timed, at_ns)
+            now_ns = clock()
 
 
 def _end(timed: Timed, error: Exception) -> None:
@@ -151,15 +161,7 @@ class LoopPacer:
     def _fire(self) -> None:
         """Wake what is due, for a millisecond at most: then it is the turn of those who leave."""
         self._handle = None
-        begun_ns = now_ns = self.now_ns()
-        due = self._wheel.take(begun_ns)
-        for place, timed in enumerate(due):
-            if now_ns - begun_ns > SLICE_NS:
-                for waiting in due[place:]:
-                    self._wheel.put(waiting, now_ns)
-                break
-            wake(timed, now_ns, self._wheel)
-            now_ns = self.now_ns()
+        self._wheel.turn(self.now_ns, SLICE_NS)
         self._arm()
 
 
@@ -190,8 +192,7 @@ class VirtualPacer:
         """Let time pass until `until_ns`."""
         while (at_ns := self._wheel.next_ns()) is not None and at_ns <= until_ns:
             self._now_ns = max(self._now_ns, at_ns)
-            for timed in self._wheel.take(self._now_ns):
-                wake(timed, self._now_ns, self._wheel)
+            self._wheel.turn(self.now_ns, SLICE_NS)  # no time passes meanwhile, so all of them
         self._now_ns = max(self._now_ns, until_ns)
 
     def run(self) -> None:

@@ -1,7 +1,7 @@
 """One exchange being served: a plan played onto a sink, with gates, and its record kept.
 
-The hot path is `tick`: it asks the playback which frames are due, renders them, and hands them
-to the sink in one write. Everything else happens rarely.
+The hot path is `tick` once tokens flow: one frame is due, it is rendered and handed to the sink.
+Whatever else there is to do (the head, several frames at once, holds, the end) is `_catch_up`.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ class Stream:
 
     __slots__ = (
         "_blocked",
+        "_flow",
+        "_frame",
         "_headers",
         "_hold_ends_ns",
         "_last",
@@ -67,6 +69,8 @@ class Stream:
         self._sink, self._pacer, self._watcher, self._on_end = sink, pacer, watcher, on_end
         self._plan: Plan | None = None
         self._playback: Playback | None = None
+        self._flow: Playback | None = None
+        """The playback, from the first token of a paced stream to the end."""
         self._headers: tuple[Header, ...] = ()
         self._hold_ends_ns = 0
         self._blocked = False
@@ -85,6 +89,7 @@ class Stream:
         self._playback = Playback(plan.reply, now_ns, by_frame=plan.stream)
         self._last = len(plan.reply)
         self.recorder.play(plan, self._playback)
+        self._frame = plan.frames.frame
         at_ns = self.tick(now_ns)
         if at_ns is not None:
             self._pacer.schedule(self, at_ns)
@@ -159,6 +164,22 @@ class Stream:
 
     def tick(self, now_ns: int) -> int | None:
         """Do what is due; return when to come back."""
+        flow = self._flow
+        after_ns = flow.after_next(now_ns) if flow is not None else 0
+        if flow is None or not after_ns:
+            return self._catch_up(now_ns)
+        index, recorder = flow.position, self.recorder
+        recorder.lateness.add(now_ns - flow.due_ns(index))
+        recorder.last_write_ns = now_ns
+        flow.position = index + 1  # before the write: its end is recorded inside
+        if self._sink.write((self._frame(index),)):
+            return after_ns
+        self._blocked = True
+        self._note_stall(now_ns)
+        return None
+
+    def _catch_up(self, now_ns: int) -> int | None:
+        """Do all that is due, whatever it is."""
         playback, plan = self._playback, self._plan
         if playback is None or plan is None or self.exchange is not None:
             return None
@@ -191,7 +212,7 @@ class Stream:
         if index == 0:
             self._start(plan, now_ns)
             index = 1
-        size, render = 0, plan.frames.frame
+        size, render = 0, self._frame
         while index < end and size < AHEAD:
             frame = render(index)
             frames.append(frame)
@@ -202,6 +223,7 @@ class Stream:
         recorder.last_write_ns = now_ns
         if recorder.first_token_ns is None and plan.reply.sent[index - 1]:
             self._note_first_token(now_ns)
+            self._flow = playback
         playback.position = index  # before the write: its end is recorded inside
         if index < self._last:
             self._blocked = not sink.write(frames)
@@ -304,6 +326,7 @@ class Stream:
 
     def _end(self, exchange: Exchange) -> None:
         self.exchange = exchange
+        self._flow = None
         self._pacer.cancel(self)
         if self._playback is not None and self._playback.held is not None:
             self._watcher.gates.leave(self._playback.held.name, self)

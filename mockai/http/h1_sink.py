@@ -86,14 +86,27 @@ class H1Sink:
 
     def write(self, frames: Sequence[Frame]) -> bool:
         """Send frames in one system call; false when the kernel did not take all."""
-        if len(frames) == 1 and not self._head:
-            return self._send_one(self._framed(frames[0]))
-        return self._send([self._framed(frame) for frame in frames])
+        if self._head or len(frames) != 1:
+            return self._send(self._framed(frames))
+        # One frame: the hot path of a paced stream.
+        (frame,) = frames
+        if self._fd is None or frame.__class__ is not bytes or not (frame and self._chunked):
+            return self._send(self._framed(frames))
+        data, progress = b"%x\r\n%b\r\n" % (len(frame), frame), self.progress
+        try:
+            taken = os.write(self._fd, data)
+        except OSError as error:
+            taken = self._untaken(error)
+        if taken != len(data):
+            return self._refused(data, [data], taken)
+        progress.bytes += taken
+        progress.frames += 1
+        return True
 
     def finish(self, frames: Sequence[Frame]) -> bool:
         """Send the last frames and the end of the body."""
         self._is_last = True
-        parts = [self._framed(frame) for frame in frames]
+        parts = self._framed(frames)
         if self._chunked:
             parts[-1:] = [parts[-1] + _END_OF_CHUNKS] if parts else [_END_OF_CHUNKS]
         taken = self._send(parts)
@@ -132,21 +145,18 @@ class H1Sink:
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────
 
-    def _framed(self, frame: Frame) -> bytes:
-        if not isinstance(frame, bytes):
-            return b"".join(self._framed(part) for part in frame)
-        # An empty chunk would end the body: a frame that says nothing is sent as nothing.
-        return b"%x\r\n%b\r\n" % (len(frame), frame) if self._chunked and frame else frame
-
-    def _send_one(self, data: bytes) -> bool:
-        """Send one frame: the hot path of a paced stream."""
-        taken = self._give(data) if data else 0
-        if taken != len(data) or self._fd is None:
-            return self._refused(data, [data], taken)
-        progress = self.progress
-        progress.bytes += taken
-        progress.frames += 1
-        return True
+    def _framed(self, frames: Sequence[Frame]) -> list[bytes]:
+        """Return what goes over the wire for each frame; several that are whole share one chunk."""
+        if not self._chunked:
+            return [frame if isinstance(frame, bytes) else b"".join(frame) for frame in frames]
+        whole = [frame for frame in frames if isinstance(frame, bytes)]
+        if len(whole) < len(frames):
+            return [b"".join(map(_chunk, _parts_of(frame))) for frame in frames]
+        size = sum(map(len, whole))
+        if size:  # an empty chunk would end the body: frames that say nothing are sent as nothing
+            whole[0] = b"%x\r\n%b" % (size, whole[0])
+            whole[-1] += b"\r\n"
+        return whole
 
     def _send(self, parts: list[bytes]) -> bool:
         if self._head:
@@ -175,11 +185,14 @@ class H1Sink:
             return 0
         try:
             return os.write(self._fd, data)
-        except BlockingIOError:
-            return 0
         except OSError as error:
+            return self._untaken(error)
+
+    def _untaken(self, error: OSError) -> int:
+        """The kernel took nothing: the client does not read, or has left."""
+        if not isinstance(error, BlockingIOError):
             self._broken(error.errno)
-            return 0
+        return 0
 
     def _keep(self, fd: int, data: bytes, parts: list[bytes], taken: int) -> None:
         """Keep what the kernel refused, and be told when it takes more."""
@@ -247,3 +260,11 @@ class H1Sink:
             asyncio.get_running_loop().remove_writer(self._watched_fd)
             os.close(self._watched_fd)
             self._watched_fd = None
+
+
+def _parts_of(frame: Frame) -> Sequence[bytes]:
+    return (frame,) if isinstance(frame, bytes) else frame
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""

@@ -174,6 +174,27 @@ def test_what_the_kernel_refuses_is_counted_when_it_goes_out() -> None:
     assert (progress.frames, heard.told) == (5, [])
 
 
+def test_frames_of_one_write_share_a_chunk_and_are_counted_one_by_one() -> None:
+    """A frame that says nothing counts and sends nothing; parts keep chunks of their own."""
+    read: list[bytes] = []
+
+    def play(sink: H1Sink, client: RawClient) -> None:
+        assert sink.write([b"one", b"", b"two"])
+        assert sink.write([b""])
+        assert sink.write([b"three", (b"fo", b"ur")])
+        assert sink.finish([b"end"])
+
+    async def then(sink: H1Sink, heard: Heard, client: RawClient) -> None:
+        read.append(client.sock.recv(1 << 16))  # it is all there: it was written in one turn
+
+    progress, _ = asyncio.run(served(play, then))
+    body = read[0].partition(b"\r\n\r\n")[2]
+    assert body == (
+        b"6\r\nonetwo\r\n" + b"5\r\nthree\r\n2\r\nfo\r\n2\r\nur\r\n" + b"3\r\nend\r\n0\r\n\r\n"
+    )
+    assert (progress.frames, progress.bytes) == (8, len(read[0]))  # the head is one too
+
+
 @pytest.mark.parametrize("how", ["abort", "leave"])
 def test_no_descriptor_is_left_over(how: str) -> None:
     """A refused rest is watched on a copy of the descriptor, which goes with the rest."""

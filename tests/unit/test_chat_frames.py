@@ -13,7 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.facts import reply_of
+from mockai.core.dialects.chat import plan_chat
+from mockai.core.tokens import get_encoding
+from mockai.engine.scripts import Entry
+from tests.support.facts import reply_of, request_of, scenario_of
 from tests.support.frames import CREATED, STORY, USAGE, frames_of, plan_of, stream_of
 from tests.support.golden import golden
 
@@ -190,6 +193,59 @@ def test_a_seed_changes_the_padding_too() -> None:
     """Not only the id."""
     one, two = chunks_of(STORY), chunks_of(STORY, seed=8)
     assert [c["obfuscation"] for c in one] != [c["obfuscation"] for c in two]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        USAGE,
+        BARE,
+        {"model": "gpt-5"},
+        {"model": "a-model-whose-name-is-long"},
+        {"logprobs": True},
+        {"n": 2},
+        {"max_tokens": 3},
+        {"max_tokens": 3, "n": 2},
+        {"stop": "upon"},
+    ],
+)
+def test_what_another_play_has_rendered_is_what_it_would_have_rendered(
+    asked: dict[str, Any],
+) -> None:
+    """Plays share the frames of a reply: each gets its own head, its own end, its own limits."""
+    steps = (STORY, {"tool_call": {"name": "f", "arguments": "{}"}}, {"reasoning": 4}, 5)
+    others: list[dict[str, Any]] = [{}, {"n": 3}, {"max_tokens": 5}, USAGE, {"model": "gpt-5-nano"}]
+    cold = frames_after(asked, others=[], seed=7, steps=steps)
+    assert frames_after(asked, others=[*others, asked], seed=7, steps=steps) == cold
+
+
+def frames_after(
+    asked: dict[str, Any], *, others: list[dict[str, Any]], seed: int, steps: Any
+) -> list[Any]:
+    """Return the frames of a play, after others have played the same reply."""
+    # A name of its own for each call would not do: what was compiled is kept by content.
+    pace = {"jitter": "10%", "tokens_per_second": 50 + len(others)}
+    entry = Entry(scenario_of(*steps, pace=pace))
+    encoding = get_encoding("o200k_base")
+    frames: list[Any] = []
+    for one in [*others, asked]:
+        request = request_of(**one)
+        staged = entry.staged(request, encoding, 1.0, ordinal=1, seed=seed)
+        plan = plan_chat(
+            request, staged, seed=seed, created=CREATED, prompt_tokens=11, encoding=encoding
+        )
+        frames = [plan.frames.frame(index) for index in range(1, len(plan.reply))]
+    return frames
+
+
+def test_only_a_reply_that_many_play_is_kept_rendered() -> None:
+    """What one request has cut for itself leaves nothing behind, nor does one of many forms."""
+    reply = reply_of(STORY)
+    assert reply.ended_before(3).column("any") is None
+    for form in range(9):
+        assert reply.column(form) == [None] * len(reply)
+    assert len(reply.columns or ()) <= 4
 
 
 def test_two_processes_agree() -> None:

@@ -37,6 +37,7 @@ _PADDING = "".join(random.Random(16).choices(_ALNUM, k=1024))
 _PAD_STEPS = 16  # the real stream keeps len("data: " + json) constant modulo 16 ...
 _PAD_REST = 7  # ... and that constant was 7 in every recording
 _PAD_SHELL = len(',"obfuscation":""}')
+_PAD_KINDS = 2  # a seed chooses one of so many paddings: plays of a reply share what was rendered
 
 
 def plan_chat(
@@ -112,16 +113,17 @@ class ChatFrames:
         "_after",
         "_before",
         "_choice_end",
+        "_column",
         "_error",
         "_head",
         "_logprobs",
         "_openings",
         "_pad",
-        "_plain",
         "_reply",
         "_report",
         "_request",
         "_seed",
+        "_start",
         "_usage",
     )
 
@@ -146,9 +148,12 @@ class ChatFrames:
         # Chunks of the gpt-4o era have `logprobs`, as null; those of gpt-5 lack the key.
         self._choice_end = ("" if _is_gpt5(shared["model"]) else ',"logprobs":null') + _FINISH
         self._after = "]" + (',"usage":null' if self._final_chunk else "")
-        self._pad = seed if request.include_obfuscation else -1
+        self._pad = seed % _PAD_KINDS if request.include_obfuscation else -1
         self._openings = _openings(self._reply)
-        self._plain = self._logprobs is None and usage_report != "continuous"
+        self._start, self._column = self._before.encode(), None
+        if request.stream and self._logprobs is None and usage_report != "continuous":
+            size = len(self._before) % _PAD_STEPS
+            self._column = self._reply.column((size, self._choice_end, self._after, self._pad))
 
     def _chunk_head(self) -> str:
         """Return what all chunks begin with."""
@@ -159,12 +164,27 @@ class ChatFrames:
 
     def frame(self, index: int) -> bytes:
         """Render frame `index`: a delta (the first brings the role chunk along), or the tail."""
+        column = self._column
+        rest = column[index] if column is not None else None
+        if rest is not None:  # the hot path: another play has rendered it
+            return self._start + rest
+        frame = self._rendered(index)
+        if column is not None and self._is_alike(index):
+            column[index] = frame[len(self._start) :]
+        return frame
+
+    def _is_alike(self, index: int) -> bool:
+        """Say whether all plays send this frame, but for what each chunk of theirs begins with."""
+        deltas = self._reply.deltas
+        if index > len(deltas) or index in self._openings:
+            return False
+        return deltas[index - 1].channel == "content"
+
+    def _rendered(self, index: int) -> bytes:
         deltas = self._reply.deltas
         if index > len(deltas):
             return self._end()
         delta = deltas[index - 1]
-        if self._plain and delta.channel == "content" and index not in self._openings:
-            return self._content(delta, index)
         if delta.channel in _VERBATIM:
             return _VERBATIM[delta.channel](delta)
         said = self._said(delta)
@@ -176,13 +196,6 @@ class ChatFrames:
             return self._chunk(merged, self._choice_end, "null", index, delta.choice)
         opening = self._opening(delta.channel, delta.choice)
         return opening + self._chunk(said, end, "null", index, delta.choice)
-
-    def _content(self, delta: Delta, index: int) -> bytes:
-        """Render a plain content chunk: the hot path, what the rest of this class comes to."""
-        said = f'{{"content":{encode_basestring(delta.text)}}}{self._choice_end}null'
-        return self._close(
-            f'{self._before}{{"index":{delta.choice},"delta":{said}}}{self._after}', index
-        )
 
     def _opening(self, channel: Channel, choice: int) -> bytes:
         end = self._choice_end
