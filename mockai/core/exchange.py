@@ -12,6 +12,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
+from math import floor
 from typing import Any, Literal
 
 from mockai.core.policy import STOP_NOW, Policy
@@ -268,8 +270,13 @@ INTERNAL = {"received_ns", "schedule", "policy", "cached_tokens"}
 
 def utc_text(seconds: float) -> str:
     """Return ISO 8601 UTC with milliseconds for a Unix time in seconds."""
-    stamp = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-    return stamp.replace("+00:00", "Z")
+    whole, thousandths = divmod(floor(seconds * 1e3), 1000)
+    return f"{_second_text(whole)}.{thousandths:03d}Z"
+
+
+@lru_cache(64)
+def _second_text(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
 
 
 def _shown(value: Any) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from math import floor
 from typing import Any
 
@@ -19,7 +20,6 @@ from mockai.core.exchange import Bill, Exchange
 from mockai.core.prices import Prices, dollars
 
 NO_KEY = "none"
-MINUTE = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +160,20 @@ class Ledger:
 
 
 def _line(exchange: Exchange, bill: Bill, settles: int, *, correction: bool = False) -> Line:
-    received = datetime.fromisoformat(exchange.timing.received_at).timestamp()
     return Line(
-        minute=floor(received) // MINUTE * MINUTE,
+        minute=_minute(exchange.timing.received_at[: len("2026-11-23T05:00")]),
         settles=settles,
         model=exchange.request.model or "",
         policy=bill.policy,
         key=exchange.request.key_id or NO_KEY,
         correction=correction,
     )
+
+
+@lru_cache(64)
+def _minute(text: str) -> int:
+    """Return the Unix time of a minute of UTC, such as 2026-11-23T05:00."""
+    return round(datetime.fromisoformat(f"{text}+00:00").timestamp())
 
 
 def _second(clock_s: float, delay_s: float) -> int:

@@ -67,12 +67,11 @@ class Difference:
 
 def difference(match: Match, incoming: Incoming) -> tuple[Difference, ...]:
     """Return every field that differs; empty means that the scenario matches."""
-    if match == _ANYTHING:
-        return ()
     return tuple(_differences(match, incoming))
 
 
-_ANYTHING = Match()
+ANYTHING = Match()
+"""Says nothing, so that every request fits."""
 
 
 def _differences(match: Match, incoming: Incoming) -> Iterator[Difference]:
@@ -180,7 +179,7 @@ def at_path(body: Any, path: str) -> Any:
 def never_asked(scenarios: Sequence[Scenario]) -> str | None:
     """Return which scenarios can never answer, as one before them takes every request for good."""
     for place, scenario in enumerate(scenarios[:-1], 1):
-        if scenario.match == _ANYTHING and scenario.plays is None:
+        if scenario.match == ANYTHING and scenario.plays is None:
             hidden = [f"'{later.name}'" for later in scenarios[place : place + _NEAREST]]
             more = len(scenarios) - place - len(hidden)
             named = ", ".join(hidden) + (f" and {more} more" if more else "")

@@ -15,6 +15,7 @@ from mockai.core.recorder import Recorder
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 DRIFT_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2.0)
+_TOKEN_KINDS = ("prompt", "planned", "generated", "written", "billed", "wasted")
 Labels = tuple[tuple[str, str], ...]
 
 
@@ -40,10 +41,12 @@ class Metrics:
     """What has happened on a server so far. An observer of its sessions."""
 
     def __init__(self) -> None:
-        self.exchanges: Counter[Labels] = Counter()
-        self.cancels: Counter[Labels] = Counter()
-        self.tokens: Counter[Labels] = Counter()
-        self.refusals: Counter[Labels] = Counter()
+        self.exchanges: Counter[tuple[str, str]] = Counter()
+        """By outcome and cause."""
+        self.cancels: Counter[tuple[str, str]] = Counter()
+        """By how and phase."""
+        self.tokens = [0] * len(_TOKEN_KINDS)
+        self.refusals: Counter[str] = Counter()
         self.drift = Drift()
         self._open: dict[str, Recorder] = {}
         self._events = 0
@@ -57,19 +60,28 @@ class Metrics:
         recorder = self._open.pop(exchange.id, None)
         if recorder is not None:
             self._events += recorder.progress.frames
-        self.exchanges[_labels(outcome=exchange.outcome, cause=exchange.cause or "")] += 1
+        self.exchanges[exchange.outcome, exchange.cause or ""] += 1
         left = exchange.disconnect
         if exchange.outcome == "cancelled" and left is not None:
-            self.cancels[_labels(how=left.how, phase=exchange.phase)] += 1
-        for kind, count in _token_kinds(exchange).items():
-            self.tokens[_labels(kind=kind)] += count
+            self.cancels[left.how, exchange.phase] += 1
+        self._count_tokens(exchange)
         late = exchange.timing.pace_error_ms
         if late is not None:
             self.drift.add(late.p99 / 1e3, late.max / 1e3)
 
+    def _count_tokens(self, exchange: Exchange) -> None:
+        sums, tokens, bill = self.tokens, exchange.tokens, exchange.bill
+        sums[0] += tokens.prompt
+        sums[1] += tokens.planned
+        sums[2] += tokens.generated
+        sums[3] += tokens.written
+        if bill is not None:
+            sums[4] += bill.completion_tokens
+            sums[5] += bill.wasted_tokens
+
     def refused(self, code: str) -> None:
         """Count a request or connection that was turned away before it became an exchange."""
-        self.refusals[_labels(code=code)] += 1
+        self.refusals[code] += 1
 
     @property
     def open(self) -> int:
@@ -88,10 +100,10 @@ def render(metrics: Metrics, *, version: str, gauges: Mapping[str, tuple[float, 
         _family("info", "gauge", "The version that runs.", {_labels(version=version): 1}),
         _family("streams_open", "gauge", "Exchanges that run now.", {(): metrics.open}),
         _family("events_total", "counter", "Frames that the kernel took.", {(): metrics.events}),
-        _family("exchanges_total", "counter", "Exchanges by outcome.", metrics.exchanges),
-        _family("cancels_total", "counter", "Cancels by how and phase.", metrics.cancels),
-        _family("tokens_total", "counter", "Tokens by kind, of ended exchanges.", metrics.tokens),
-        _family("refused_total", "counter", "Turned away at the door, by code.", metrics.refusals),
+        _family("exchanges_total", "counter", "Exchanges by outcome.", _exchanges(metrics)),
+        _family("cancels_total", "counter", "Cancels by how and phase.", _cancels(metrics)),
+        _family("tokens_total", "counter", "Tokens by kind, of ended exchanges.", _tokens(metrics)),
+        _family("refused_total", "counter", "Turned away at the door, by code.", _refused(metrics)),
         *_drift(metrics.drift),
     ]
     for name, (value, text) in gauges.items():
@@ -100,17 +112,25 @@ def render(metrics: Metrics, *, version: str, gauges: Mapping[str, tuple[float, 
     return "".join(parts)
 
 
-def _token_kinds(exchange: Exchange) -> dict[str, int]:
-    tokens, bill = exchange.tokens, exchange.bill
-    kinds = {
-        "prompt": tokens.prompt,
-        "planned": tokens.planned,
-        "generated": tokens.generated,
-        "written": tokens.written,
+def _exchanges(metrics: Metrics) -> dict[Labels, int]:
+    return {
+        _labels(outcome=outcome, cause=cause): count
+        for (outcome, cause), count in metrics.exchanges.items()
     }
-    if bill is not None:
-        kinds |= {"billed": bill.completion_tokens, "wasted": bill.wasted_tokens}
-    return kinds
+
+
+def _cancels(metrics: Metrics) -> dict[Labels, int]:
+    return {_labels(how=how, phase=phase): n for (how, phase), n in metrics.cancels.items()}
+
+
+def _tokens(metrics: Metrics) -> dict[Labels, int]:
+    if not metrics.exchanges:
+        return {}
+    return {_labels(kind=kind): n for kind, n in zip(_TOKEN_KINDS, metrics.tokens, strict=True)}
+
+
+def _refused(metrics: Metrics) -> dict[Labels, int]:
+    return {_labels(code=code): count for code, count in metrics.refusals.items()}
 
 
 def _drift(drift: Drift) -> Iterator[str]:

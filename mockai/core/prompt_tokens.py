@@ -48,12 +48,20 @@ def count_prompt_tokens(
 
 def _message(message: Mapping[str, Any], encoding: Encoding) -> int:
     named = PER_NAME if isinstance(message.get("name"), str) else 0
-    return PER_MESSAGE + named + sum(map(encoding.count, _texts(message)))
+    total = PER_MESSAGE + named
+    for value in message.values():
+        if isinstance(value, str):
+            total += encoding.count(value)
+    if message.keys() <= _ONLY_STRINGS and isinstance(message.get("content"), str):
+        return total  # as most are
+    return total + sum(map(encoding.count, _texts_inside(message)))
 
 
-def _texts(message: Mapping[str, Any]) -> Iterator[str]:
-    """Every text of a message: string values, text parts of the content, calls of tools."""
-    yield from _strings(message.values())
+_ONLY_STRINGS = {"role", "content", "name"}
+
+
+def _texts_inside(message: Mapping[str, Any]) -> Iterator[str]:
+    """The texts that are no values of the message: parts of the content, calls of tools."""
     for part in _list(message.get("content")):
         yield from _strings((part, _mapping(part).get("text")))
     for call in (*_mappings(message.get("tool_calls")), {"function": message.get("function_call")}):

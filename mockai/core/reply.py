@@ -115,7 +115,7 @@ class Reply:
 
     def shared(self) -> Reply:
         """Return the reply as one that many will play, so that rendering it once pays."""
-        return replace(self, columns={})
+        return self if self.columns is not None else replace(self, columns={})
 
     def column(self, key: object) -> list[bytes | None] | None:
         """Return what was rendered under `key` (a slot for each frame), to be filled in on the way.

@@ -5,7 +5,7 @@ Bounded by size, the least used goes first. Knows neither scenarios nor replies.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Hashable, Sized
 from typing import Generic, TypeVar
 
 ItemT = TypeVar("ItemT", bound=Sized)
@@ -24,13 +24,15 @@ class Shelf(Generic[ItemT]):
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._items: dict[str, ItemT] = {}  # the least used is the first
+        self._items: dict[Hashable, ItemT] = {}  # the least used is the first
 
-    def get(self, key: str, make: Callable[[], ItemT]) -> ItemT:
+    def get(self, key: Hashable, make: Callable[[], ItemT]) -> ItemT:
         """Return what stands under `key`; made now, if it is not there."""
         item = self._items.pop(key, None)
-        if item is None:
-            item = make()
+        if item is not None:
+            self._items[key] = item
+            return item
+        item = make()
         if len(item) <= self._most:
             self._items[key] = item
             self._make_room()

@@ -16,13 +16,16 @@ from mockai.core.compile import compile_reply
 from mockai.core.dialects.chat_request import ChatRequest
 from mockai.core.errors import NotFoundError, OpenAIError
 from mockai.core.limits import limited
-from mockai.core.matching import Incoming, difference, miss
+from mockai.core.matching import ANYTHING, Incoming, difference, miss
 from mockai.core.playable import ENCODINGS
 from mockai.core.rate_limit import RateLimiter
 from mockai.core.reply import Reply
 from mockai.core.scenario import DEFAULT_SCENARIO, Scenario
+from mockai.core.shelf import Shelf
 from mockai.core.staging import Staged, jittered, joined, staged
 from mockai.core.tokens import Encoding, get_encoding
+
+_MOST_FRAMES = 50_000
 
 
 @dataclass(slots=True)
@@ -34,29 +37,42 @@ class Entry:
     """The session's, in place of the scenario's own: the words come from it too."""
     played: int = 0
     limiter: RateLimiter | None = None
-    replies: dict[tuple[str, int, int], Reply] = field(default_factory=dict)
+    replies: Shelf[Reply] = field(default_factory=lambda: Shelf(_MOST_FRAMES))
+    """What requests got of it: by encoding, turn, choices and the request's own limits."""
+    # What every request looks at; the model's own fields are slower.
+    takes_anything: bool = field(init=False)
+    plays: int | None = field(init=False)
+    fixed: tuple[bool, ...] = field(init=False)
+    """For each turn, whether its reply is the same for all requests but for their limits."""
+
+    def __post_init__(self) -> None:
+        scenario = self.scenario
+        self.takes_anything = scenario.match == ANYTHING
+        self.plays = scenario.plays
+        turns = range(len(scenario.turns or (None,)))
+        self.fixed = tuple(not scenario.looks_at_request(turn) for turn in turns)
 
     @property
     def spent(self) -> bool:
         """True when it has answered as often as it may."""
-        return self.scenario.plays is not None and self.played >= self.scenario.plays
+        return self.plays is not None and self.played >= self.plays
+
+    def answers(self, incoming: Incoming) -> bool:
+        """Say whether it answers a request, as long as it is not spent."""
+        return self.takes_anything or not difference(self.scenario.match, incoming)
 
     def compile_all(self, speed: float) -> None:
         """Compile every turn for any model. Raises `ScenarioError` for what cannot be played."""
         for encoding in map(get_encoding, ENCODINGS):
-            for turn in range(len(self.scenario.turns or (None,))):
-                self._compiled(None, encoding, speed, turn, choice=0)
+            for turn in range(len(self.fixed)):
+                self._compiled(None, encoding, speed, turn, 0)
 
     def staged(
         self, request: ChatRequest, encoding: Encoding, speed: float, *, ordinal: int, seed: int
     ) -> Staged:
         """Return the reply as this request gets it, on play `ordinal`."""
-        turn = (ordinal - 1) % len(self.scenario.turns or (None,))
-        replies = [
-            self._limited(request, encoding, speed, turn, choice)
-            for choice in range(request.choices)
-        ]
-        reply, jitter = joined(replies), self.scenario.pace.jitter
+        turn = (ordinal - 1) % len(self.fixed)
+        reply, jitter = self._reply(request, encoding, speed, turn), self.scenario.pace.jitter
         if not jitter and not reply.faults:
             return Staged(reply)
         draw = Random(seed)
@@ -75,10 +91,23 @@ class Entry:
             )
         return self.limiter.take(tokens, model=model, now_s=now_s)
 
-    def _limited(
-        self, request: ChatRequest, encoding: Encoding, speed: float, turn: int, choice: int
-    ) -> Reply:
-        reply = self._compiled(request, encoding, speed, turn, choice=choice)
+    def _reply(self, request: ChatRequest, encoding: Encoding, speed: float, turn: int) -> Reply:
+        """Return the reply with the request's choices and limits, made once for all alike."""
+
+        def made() -> Reply:
+            return joined(
+                [
+                    self._limited(request, self._compiled(request, encoding, speed, turn, choice))
+                    for choice in range(request.choices)
+                ]
+            )
+
+        if not self.fixed[turn]:
+            return made()
+        key = (encoding.name, turn, request.choices, request.max_tokens, tuple(request.stop))
+        return self.replies.get(key, lambda: made().shared())
+
+    def _limited(self, request: ChatRequest, reply: Reply) -> Reply:
         if not self.scenario.obey_limits:
             return reply
         return limited(reply, max_tokens=request.max_tokens, stop=request.stop)
@@ -89,13 +118,9 @@ class Entry:
         encoding: Encoding,
         speed: float,
         turn: int,
-        *,
         choice: int,
     ) -> Reply:
-        known = (encoding.name, turn, choice)
-        if known in self.replies:
-            return self.replies[known]
-        reply = compile_reply(
+        return compile_reply(
             self.scenario,
             encoding,
             speed=speed,
@@ -104,9 +129,6 @@ class Entry:
             turn=turn,
             choice=choice,
         )
-        if not self.scenario.looks_at_request(turn):
-            self.replies[known] = reply
-        return reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +204,7 @@ class Scripts:
         """Return what answers a request. Raises `OpenAIError` (404) with the nearest scenarios."""
         entries = self.entries()
         for entry in entries:
-            if not entry.spent and not difference(entry.scenario.match, incoming):
+            if not entry.spent and entry.answers(incoming):
                 entry.played += 1
                 return self._chosen(entry)
         raise openai_errors.no_scenario(
