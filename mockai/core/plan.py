@@ -8,6 +8,7 @@ of the caller does not, so a late tick catches up.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,6 +30,17 @@ class Frames(Protocol):
         """Render the whole answer of a request that did not ask for a stream."""
 
 
+class OneBody:
+    """An answer that is no stream, as frames see it; `render` makes its body when it is due."""
+
+    def __init__(self, render: Callable[[], bytes]) -> None:
+        self.body = render
+
+    def frame(self, index: int, /) -> bytes:
+        """Render all of it."""
+        return self.body()
+
+
 class MangledFrames:
     """Frames whose bytes are not what they should be: see `mangling`.
 
@@ -45,7 +57,7 @@ class MangledFrames:
     ) -> None:
         self._frames, self._mangles, self._swapped, self._last = frames, mangles, swapped, last
 
-    def frame(self, index: int) -> Frame:
+    def frame(self, index: int, /) -> Frame:
         """Render the frame that stands here now, and do to it what is to be done."""
         source = index
         if index in self._swapped and index < self._last:

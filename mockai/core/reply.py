@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from mockai.core.steps.faults import Fault
@@ -107,8 +107,8 @@ class Reply:
         default=None, compare=False, repr=False
     )
     """What a dialect rendered of the deltas, frame by frame, where many plays share the reply."""
-    memo: dict[object, str] = field(default_factory=dict, init=False, compare=False, repr=False)
-    """Texts that a dialect rendered for every play of this reply. A changed reply has its own."""
+    memo: dict[object, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """What a dialect knows of this reply, for every play of it. A changed reply has its own."""
 
     def __len__(self) -> int:
         return len(self.due_ns)
