@@ -103,7 +103,7 @@ def _priced(
     note = None
     if price is not None:
         cost = price.cost(prompt=prompt, cached=cached, completion=completion)
-        wasted_cost = price.cost(prompt=0, completion=wasted)
+        wasted_cost = price.cost(prompt=0, completion=wasted) if wasted else wasted_cost
     elif prompt or completion:
         note = f"no price for model '{exchange.request.model}': give one with --prices FILE"
     return Bill(

@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from math import floor
-from typing import Any
+from typing import Any, NamedTuple
 
 from mockai.core.billing import accepted
 from mockai.core.exchange import Bill, Exchange
@@ -22,8 +22,7 @@ from mockai.core.prices import Prices, dollars
 NO_KEY = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """What a sum is about. `minute` and `settles` are seconds: of Unix time, of the settlement.
 
     A correction is a line of its own, which the provider's pages show and the totals do not.
@@ -82,17 +81,22 @@ class Ledger:
         if bill is None or exchange.completion_id is None or not accepted(exchange):
             return  # no model was asked: the provider's pages know nothing of it
         delay_s = settle.delay
-        sums = Sums(
-            1, bill.prompt_tokens, bill.cached_tokens, bill.completion_tokens, bill.wasted_tokens
-        )
-        self._book(_line(exchange, bill, _second(clock_s, delay_s)), sums)
+        sums = self._sums(_line(exchange, bill, _second(clock_s, delay_s)))
+        sums.requests += 1
+        sums.prompt += bill.prompt_tokens
+        sums.cached += bill.cached_tokens
+        sums.completion += bill.completion_tokens
+        sums.wasted += bill.wasted_tokens
         if settle.correct is not None:
             later = _second(clock_s, max(delay_s, settle.correct.after))
             more = max(settle.correct.tokens, -bill.completion_tokens)
-            self._book(_line(exchange, bill, later, correction=True), Sums(completion=more))
+            self._sums(_line(exchange, bill, later, correction=True)).completion += more
 
-    def _book(self, line: Line, sums: Sums) -> None:
-        self.lines.setdefault(line, Sums()).add(sums)
+    def _sums(self, line: Line) -> Sums:
+        sums = self.lines.get(line)
+        if sums is None:
+            sums = self.lines[line] = Sums()
+        return sums
 
     # ── adding up ────────────────────────────────────────────────────────────────────────────
 

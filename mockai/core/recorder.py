@@ -281,7 +281,7 @@ class Recorder:
             delivery=self._delivery(now_ns, refused=cause == "refused", ended=ended),
             timing=self._timing(now_ns if ended else None),
             connection=self.connection,
-            half_closed_s=self._maybe(self.half_closed_ns),
+            half_closed_s=_seconds(self.half_closed_ns, self.received_ns),
             retry_of=self.attempt.retry_of if self.attempt is not None else None,
             schedule=self._schedule(),
             policy=self.policy,
@@ -320,12 +320,13 @@ class Recorder:
         return self.stalled_ns + (now_ns - self.blocked_ns if self.blocked_ns is not None else 0)
 
     def _timing(self, ended_ns: int | None) -> Timing:
+        received_ns = self.received_ns
         return Timing(
             received_at=self.received_at,
-            headers_s=self._maybe(self.headers_ns),
-            first_token_s=self._maybe(self.first_token_ns),
-            last_write_s=self._maybe(self.last_write_ns),
-            ended_s=self._maybe(ended_ns),
+            headers_s=_seconds(self.headers_ns, received_ns),
+            first_token_s=_seconds(self.first_token_ns, received_ns),
+            last_write_s=_seconds(self.last_write_ns, received_ns),
+            ended_s=_seconds(ended_ns, received_ns),
             pace_error_ms=self.lateness.error(),
         )
 
@@ -339,5 +340,6 @@ class Recorder:
     def _since(self, at_ns: int) -> float:
         return (at_ns - self.received_ns) / 1e9
 
-    def _maybe(self, at_ns: int | None) -> float | None:
-        return None if at_ns is None else self._since(at_ns)
+
+def _seconds(at_ns: int | None, since_ns: int) -> float | None:
+    return None if at_ns is None else (at_ns - since_ns) / 1e9

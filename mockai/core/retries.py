@@ -15,6 +15,8 @@ from mockai.core.exchange import NS, Outcome, RequestFacts
 WINDOW_S = 10.0
 """For how long the same body counts as a retry, once an attempt has come to nothing."""
 MOST_BODIES, MOST_ALIKE = 512, 64
+Question = tuple[bytes, str, str | None, str | None]
+"""Digest of the body, path, key and tag."""
 _TO_NOTHING = {"cancelled", "failed"}
 
 
@@ -54,11 +56,11 @@ def repeated(earlier: list[Attempt], *, count: int, now_ns: int) -> Attempt | No
 class Retries:
     """The newest attempts of a session, by what they asked."""
 
-    _attempts: OrderedDict[bytes, list[Attempt]] = field(default_factory=OrderedDict)
+    _attempts: OrderedDict[Question, list[Attempt]] = field(default_factory=OrderedDict)
 
     def ask(self, exchange: str, request: RequestFacts, body: bytes, *, now_ns: int) -> Attempt:
         """Note a request whose body has come; return it, with the exchange that it repeats."""
-        question = _digest(request, body)
+        question = _question(request, body)
         alike = self._attempts.setdefault(question, [])
         attempt = Attempt(exchange, request.sdk_retry_count or 0)
         before = repeated(alike, count=attempt.count, now_ns=now_ns)
@@ -72,9 +74,7 @@ class Retries:
         return attempt
 
 
-def _digest(request: RequestFacts, body: bytes) -> bytes:
+def _question(request: RequestFacts, body: bytes) -> Question:
     """Return what is the same for two requests that ask the same, of the same, for the same."""
-    who = "\0".join([request.path, request.key_id or "", request.tag or ""])
-    return blake2b(
-        body, digest_size=16, key=blake2b(who.encode("utf-8", "replace")).digest()
-    ).digest()
+    digest = blake2b(body, digest_size=16).digest()
+    return digest, request.path, request.key_id, request.tag

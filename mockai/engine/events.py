@@ -57,12 +57,12 @@ class EventLog:
 
     def add(self, name: str, exchange: str | None = None, /, **facts: Fact) -> None:
         """Note an event that happens now."""
-        self.newest += 1
-        at_ns = self._pacer.now_ns()
-        if len(self._kept) == self._kept.maxlen:
-            self.lost = self._kept[0][0]
-        self._kept.append((self.newest, name, at_ns, exchange, tuple(facts.items())))
-        self._followers.wake()
+        kept, self.newest = self._kept, self.newest + 1
+        if len(kept) == kept.maxlen:
+            self.lost = kept[0][0]
+        kept.append((self.newest, name, self._pacer.now_ns(), exchange, tuple(facts.items())))
+        if self._followers.are_waiting:
+            self._followers.wake()
 
     def clear(self) -> None:
         """Forget what has happened so far; numbers go on."""

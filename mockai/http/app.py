@@ -17,10 +17,10 @@ from mockai.http import (
     metrics_routes,
     openai_routes,
 )
-from mockai.http.clock import ticking
-from mockai.http.command_routes import hear
+from mockai.http.clock import require_ticking
+from mockai.http.command_routes import hear, session_heard
 from mockai.http.control_errors import error_response as control_error
-from mockai.http.door import add_cors, door
+from mockai.http.door import add_cors, at_the_door, is_watched, route_of
 from mockai.http.openai_routes import error_response as openai_error
 from mockai.http.state import STATE, State
 
@@ -31,9 +31,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def make_app(state: State) -> web.Application:
     """Return the application of one server."""
-    app = web.Application(
-        client_max_size=state.options.limits.body, middlewares=[_errors, ticking, door, hear]
-    )
+    app = web.Application(client_max_size=state.options.limits.body, middlewares=[_around])
     app[STATE] = state
     app.on_response_prepare.append(_name_request)
     if state.options.cors_origins:
@@ -51,10 +49,19 @@ async def _name_request(request: web.Request, response: web.StreamResponse) -> N
 
 
 @web.middleware
-async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn what a handler raises into the error body of its surface; never a traceback."""
+async def _around(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Look at the clock, the door and who is heard of, and turn errors into their surface's body.
+
+    One for all, as each middleware is a part of what every request costs.
+    """
     try:
-        return await handler(request)
+        require_ticking(request)
+        path = route_of(request)
+        refused = await at_the_door(request, path) if is_watched(request, path) else None
+        if refused is not None:
+            return refused
+        with_ear = session_heard(request, path)
+        return await (handler(request) if with_ear is None else hear(with_ear, request, handler))
     except MockaiError as error:
         return control_error(error)
     except ConnectionError:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from mockai.engine.sessions import Session
 from mockai.http.control_answers import Ended
 from mockai.http.control_calls import SESSION, Call
 from mockai.http.internals import connection_of, is_there
@@ -26,18 +27,18 @@ async def note_exit(request: web.Request) -> web.Response:
     return web.json_response({"session": session.id, "ended": True})
 
 
-@web.middleware
-async def hear(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Note each control call of a session, and each answer that somebody is there to take."""
-    route = request.match_info.route.resource
-    path = route.canonical if route is not None else ""
+def session_heard(request: web.Request, path: str) -> Session | None:
+    """Return the session whose command is heard of by a control call; `path` is the route's."""
     if not path.startswith(SESSION) or path == _EXIT:
-        return await handler(request)
-    session = request.app[STATE].sessions.find(request.match_info["session"])
-    if session is not None:
-        session.hearing.request()
+        return None
+    return request.app[STATE].sessions.find(request.match_info["session"])
+
+
+async def hear(session: Session, request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Note a control call of a session, and its answer if somebody is there to take it."""
+    session.hearing.request()
     answer = await handler(request)
-    if session is not None and is_there(connection_of(request)):
+    if is_there(connection_of(request)):
         session.hearing.answer()
     return answer
 

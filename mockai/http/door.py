@@ -7,7 +7,6 @@ that no spelling of a path goes around the door.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
@@ -16,14 +15,20 @@ from mockai.core.door import Knock, is_guarded, is_write, refusal
 from mockai.http.control_errors import ControlError, error_response
 from mockai.http.state import STATE, State
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _V1 = ("/v1", "/s/{session}/v1")
 
 
-@web.middleware
-async def door(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let a request in, or say why not. A guarded write has been read whole when it comes in."""
-    state, path = request.app[STATE], _route_of(request)
+def is_watched(request: web.Request, path: str) -> bool:
+    """Say whether the door has anything to say of a request; `path` is that of its route."""
+    return is_guarded(path) or request.method == "OPTIONS"
+
+
+async def at_the_door(request: web.Request, path: str) -> web.StreamResponse | None:
+    """Return the answer of the door itself; `None` lets the request in.
+
+    A guarded write has been read whole when it comes in.
+    """
+    state = request.app[STATE]
     if is_guarded(path):
         refused = refusal(state.door, _knock(request, path))
         if refused is not None:
@@ -34,7 +39,7 @@ async def door(request: web.Request, handler: Handler) -> web.StreamResponse:
         allowed = _preflight(request, state)
         if allowed:
             return web.Response(status=204, headers=dict(allowed))
-    return await handler(request)
+    return None
 
 
 def cors_of(request: web.Request) -> tuple[Header, ...]:
@@ -45,7 +50,7 @@ def cors_of(request: web.Request) -> tuple[Header, ...]:
 
 async def add_cors(request: web.Request, response: web.StreamResponse) -> None:
     """Add it to the answers that aiohttp writes; a stream's are part of its own head."""
-    if _route_of(request).startswith(_V1):
+    if route_of(request).startswith(_V1):
         response.headers.update(cors_of(request))
 
 
@@ -94,7 +99,7 @@ def _knock(request: web.Request, path: str) -> Knock:
     )
 
 
-def _route_of(request: web.Request) -> str:
+def route_of(request: web.Request) -> str:
     """Return the pattern of the route that serves a request; empty when none does."""
     resource = request.match_info.route.resource
     return resource.canonical if resource is not None else ""

@@ -73,16 +73,19 @@ class H1Sink:
 
     def start(self, status: int, headers: Sequence[Header]) -> None:
         """Set the head; it leaves with the next write."""
-        if any(name == "content-length" for name, _ in headers):
+        text = f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\ndate: {http_date()}\r\n"
+        is_measured = False
+        for name, value in headers:
+            text += f"{name}: {value}\r\n"
+            is_measured = is_measured or name == "content-length"
+        if is_measured:
             self._chunked = False
-        elif not self._chunked:
+        elif self._chunked:
+            text += "transfer-encoding: chunked\r\n"
+        else:
             self.keep_alive = False
-        lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, '')}", f"date: {http_date()}"]
-        lines += [f"{name}: {value}" for name, value in headers]
-        if self._chunked:
-            lines.append("transfer-encoding: chunked")
-        lines.append(f"connection: {'keep-alive' if self.keep_alive else 'close'}")
-        self._head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+        text += f"connection: {'keep-alive' if self.keep_alive else 'close'}\r\n\r\n"
+        self._head = text.encode("latin-1")
 
     def write(self, frames: Sequence[Frame]) -> bool:
         """Send frames in one system call; false when the kernel did not take all."""

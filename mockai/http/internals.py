@@ -216,6 +216,14 @@ def connection_of(request: web.BaseRequest) -> Connection:
     return protocol
 
 
+def body_at_hand(request: web.BaseRequest) -> bytes | None:
+    """Return the body if all of it has come, as most have by then; else wait for `read()`."""
+    content = request.content
+    if not content.is_eof() or content.exception() is not None:
+        return None
+    return content.read_nowait()
+
+
 def is_there(connection: Connection) -> bool:
     """Say whether the peer still keeps its side open, by what the kernel knows by now."""
     sock = connection.socket

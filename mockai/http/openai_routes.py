@@ -10,14 +10,14 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
+from functools import partial
 from hashlib import blake2b
 from http import HTTPStatus
 
 from aiohttp import web
 
 from mockai.core import openai_errors
-from mockai.core.dialects.chat import ENDPOINT, plan_chat
+from mockai.core.dialects.chat import BODY_HEADERS, ENDPOINT, STREAM_HEADERS, plan_chat
 from mockai.core.dialects.chat_request import ChatRequest, parse_chat_request
 from mockai.core.dialects.models import model_card, model_list
 from mockai.core.errors import OpenAIError, ScriptedError
@@ -33,11 +33,12 @@ from mockai.engine.stream import Stream
 from mockai.http.door import cors_of
 from mockai.http.facts import facts_of, session_of
 from mockai.http.h1_sink import H1Sink
-from mockai.http.internals import Taken, connection_of
+from mockai.http.internals import Taken, body_at_hand, connection_of
 from mockai.http.state import STATE, State
 
 _log = logging.getLogger("mockai")
 _LARGE = 50_000  # bytes of body from which counting tokens would be felt by other streams
+_FEW = 4  # choices of one answer that are compiled on the way
 _PREFIXES = ("", "/s/{session}")
 _CLOSING = {408, 413, 503}  # what is left of the request is not waited for
 NOT_KEPT = "(the refusal is not recorded: --redact or --no-bodies)"
@@ -134,12 +135,9 @@ class _Exchange:
     async def _plan(self) -> Plan | None:
         """Return what to play; `None` when the exchange has ended while it was being read."""
         raw = await self._read()
-        self._note_body(raw)
-        self.session.asked(self.recorder, raw)
+        chat = self._asked(raw)
         if self.state.closing.is_set():
             raise openai_errors.shutting_down()
-        chat = parse_chat_request(raw)
-        self.recorder.request = replace(self.recorder.request, model=chat.model, stream=chat.stream)
         if self.session.ended_at_ns is not None:
             raise openai_errors.session_ended(self.session.id)
         prompt_tokens = await _prompt_tokens(chat, len(raw))
@@ -154,7 +152,36 @@ class _Exchange:
         )
         if limit is not None:
             raise limit
-        return self._planned(chat, chosen, prompt_tokens)
+        encoding = get_encoding(encoding_for_model(chat.model)[0])
+        stage = partial(self.session.scripts.stage, chosen, chat, encoding)
+        # Many choices are many replies to compile: not where other streams would feel it.
+        staged = stage() if chat.choices <= _FEW else await asyncio.to_thread(stage)
+        return plan_chat(
+            chat,
+            staged,
+            seed=chosen.seed,
+            created=int(wall_clock()),
+            prompt_tokens=prompt_tokens,
+            encoding=encoding,
+            usage_report=self.recorder.policy.settle.usage,
+        )
+
+    def _asked(self, raw: bytes) -> ChatRequest:
+        """Return what is asked, noted whether it can be read or not. Raises the API's refusal."""
+        try:
+            chat = parse_chat_request(raw)
+        except OpenAIError:
+            self._note_body(raw, model=None, stream=False)
+            raise
+        self._note_body(raw, model=chat.model, stream=chat.stream)
+        return chat
+
+    def _note_body(self, raw: bytes, *, model: str | None, stream: bool) -> None:
+        body, truncated = self.state.options.keeping.kept(raw)
+        self.recorder.request = self.recorder.request.asking(
+            ENDPOINT, body, truncated=truncated, model=model, stream=stream
+        )
+        self.session.asked(self.recorder, raw)
 
     def _incoming(self, chat: ChatRequest) -> Incoming:
         request = self.request
@@ -169,46 +196,34 @@ class _Exchange:
         recorder.ordinal = chosen.ordinal
         recorder.policy = scenario.policy or recorder.policy
 
-    def _planned(self, chat: ChatRequest, chosen: Chosen, prompt_tokens: int) -> Plan:
-        encoding = get_encoding(encoding_for_model(chat.model)[0])
-        return plan_chat(
-            chat,
-            self.session.scripts.stage(chosen, chat, encoding),
-            seed=chosen.seed,
-            created=int(wall_clock()),
-            prompt_tokens=prompt_tokens,
-            encoding=encoding,
-            usage_report=self.recorder.policy.settle.usage,
-        )
-
     def _headers(self, plan: Plan) -> tuple[tuple[str, str], ...]:
         """Return what comes with the plan's own headers, each name once."""
         limiter = self.chosen.entry.limiter if self.chosen is not None else None
+        named = ("x-request-id", self.recorder.request_id)
+        if limiter is None and plan.headers in _PLAIN:
+            return (named, *_USUAL)
         counted = limiter.headers() if limiter is not None else PLENTY
         limits = {} if plan.status == HTTPStatus.NOT_FOUND else counted  # as the real API does
         own = {name for name, _ in plan.headers}
-        fixed = {"x-request-id": self.recorder.request_id, **_FIXED_HEADERS, **limits}
+        fixed = {**dict([named]), **_FIXED_HEADERS, **limits}
         return tuple((name, value) for name, value in fixed.items() if name not in own)
 
     async def _read(self) -> bytes:
         limits = self.state.options.limits
+        raw = body_at_hand(self.request)
         try:
-            if self.request.content.is_eof():  # it is all here, as most are: no need of a timer
-                return await self.request.read()
-            async with asyncio.timeout(limits.idle_s):
-                return await self.request.read()
-        except web.HTTPRequestEntityTooLarge:
-            raise openai_errors.body_too_large(limits.body) from None
+            if raw is None:
+                async with asyncio.timeout(limits.idle_s):
+                    raw = await self.request.read()
         except web.RequestPayloadError:  # a chunk or a compression that cannot be read
             raise openai_errors.invalid_json() from None
         except TimeoutError:
             raise openai_errors.request_timeout(limits.idle_s) from None
-
-    def _note_body(self, raw: bytes) -> None:
-        body, truncated = self.state.options.keeping.kept(raw)
-        self.recorder.request = replace(
-            self.recorder.request, endpoint=ENDPOINT, body=body, body_truncated=truncated
-        )
+        except web.HTTPRequestEntityTooLarge:
+            raise openai_errors.body_too_large(limits.body) from None
+        if len(raw) > limits.body:
+            raise openai_errors.body_too_large(limits.body)
+        return raw
 
     def _refused(self, error: OpenAIError) -> web.Response:
         # A refusal quotes what was sent, so it is not kept where that must not be.
@@ -253,6 +268,9 @@ _FIXED_HEADERS: Mapping[str, str] = {
     "x-content-type-options": "nosniff",
     "access-control-expose-headers": "X-Request-ID",
 }
+_USUAL = tuple({**_FIXED_HEADERS, **PLENTY}.items())
+"""What comes with an answer that no rate limiter counts, and that has only a type of its own."""
+_PLAIN = (STREAM_HEADERS, BODY_HEADERS)
 
 
 def _request_id(exchange_id: str) -> str:
