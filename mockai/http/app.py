@@ -21,7 +21,7 @@ from mockai.http.clock import require_ticking
 from mockai.http.command_routes import hear, session_heard
 from mockai.http.control_errors import error_response as control_error
 from mockai.http.door import add_cors, at_the_door, is_watched, route_of
-from mockai.http.openai_routes import error_response as openai_error
+from mockai.http.served_request import error_response as openai_error
 from mockai.http.state import STATE, State
 
 _log = logging.getLogger("mockai")

@@ -1,0 +1,250 @@
+"""One request to a model, from its receipt to its end.
+
+It becomes a record first, then a plan, then a stream; whatever goes wrong on the way ends the
+record and is answered with the real API's error body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from hashlib import blake2b
+from http import HTTPStatus
+
+from aiohttp import web
+
+from mockai.core import openai_errors
+from mockai.core.dialects.chat import BODY_HEADERS, ENDPOINT, STREAM_HEADERS, plan_chat
+from mockai.core.dialects.chat_request import ChatRequest, parse_chat_request
+from mockai.core.errors import OpenAIError, ScriptedError
+from mockai.core.exchange import Cause, Connection
+from mockai.core.matching import Incoming
+from mockai.core.plan import Plan
+from mockai.core.prompt_tokens import count_prompt_tokens
+from mockai.core.rate_limit import PLENTY
+from mockai.core.tokens import encoding_for_model, get_encoding
+from mockai.engine.scripts import Chosen
+from mockai.engine.sessions import wall_clock
+from mockai.engine.stream import Stream
+from mockai.http.door import cors_of
+from mockai.http.facts import facts_of, session_of
+from mockai.http.h1_sink import H1Sink
+from mockai.http.internals import Taken, body_at_hand, connection_of
+from mockai.http.state import STATE, State
+
+_log = logging.getLogger("mockai")
+_LARGE = 50_000  # bytes of body from which counting tokens would be felt by other streams
+_FEW = 4  # choices of one answer that are compiled on the way
+_CLOSING = {408, 413, 503}  # what is left of the request is not waited for
+NOT_KEPT = "(the refusal is not recorded: --redact or --no-bodies)"
+
+
+class ServedRequest:
+    """Serves one request from receipt to end."""
+
+    def __init__(self, request: web.Request) -> None:
+        self.request = request
+        self.state: State = request.app[STATE]
+        self.session, via = session_of(request, self.state)
+        connection = connection_of(request)
+        connection.nth_request += 1
+        self.recorder = self.session.receive(
+            facts_of(request, self.state, via),
+            Connection(connection.id, connection.nth_request),
+            wall_s=wall_clock(),
+        )
+        self.recorder.request_id = _request_id(self.recorder.id)
+        self.cors = cors_of(request)
+        self.sink = H1Sink(
+            connection,
+            chunked=request.version >= (1, 1),
+            keep_alive=request.keep_alive,
+            half_close=self.session.settings.half_close,
+        )
+        self.chosen: Chosen | None = None
+        self.over = asyncio.Event()
+        self.stream = Stream(
+            self.recorder, self.sink, self.state.pacer, self.session, self.over.set
+        )
+        self.session.serve(self.stream)
+
+    async def serve(self) -> web.StreamResponse:
+        """Read, match, play, and wait for the end."""
+        try:
+            plan = await self._plan()
+            if plan is not None:
+                self.stream.play(plan, (*self._headers(plan), *self.cors))
+            await self.over.wait()
+        except OpenAIError as error:
+            return self._refused(error)
+        except Exception as error:  # noqa: BLE001 - a bug of ours fails this exchange only
+            if self.stream.exchange is None:  # else the client left while we were at it
+                _log.exception("exchange %s failed", self.recorder.id)
+                self.stream.crashed(error)
+        finally:
+            self._let_go()
+        return Taken(keep_alive=self.sink.keep_alive)
+
+    async def refuse(self, error: OpenAIError) -> web.StreamResponse:
+        """Answer with an error."""
+        try:
+            return self._refused(error)
+        finally:
+            self._let_go()
+
+    async def _plan(self) -> Plan | None:
+        """Return what to play; `None` when the exchange has ended while it was being read."""
+        raw = await self._read()
+        chat = self._asked(raw)
+        if self.state.closing.is_set():
+            raise openai_errors.shutting_down()
+        if self.session.ended_at_ns is not None:
+            raise openai_errors.session_ended(self.session.id)
+        prompt_tokens = await _prompt_tokens(chat, len(raw))
+        if self.stream.exchange is not None:  # the client left, or a reset cut it: match nothing
+            return None
+        chosen = self.session.scripts.match(self._incoming(chat))
+        self._note_choice(chosen)
+        limit = chosen.entry.take(
+            max(prompt_tokens, chat.max_tokens or 0),  # what the API counts before it answers
+            model=chat.model,
+            now_s=self.state.pacer.now_ns() / 1e9,
+        )
+        if limit is not None:
+            raise limit
+        planned = partial(self._planned, chat, chosen, prompt_tokens, int(wall_clock()))
+        # Many choices are many replies to compile: not where other streams would feel it.
+        return planned() if chat.choices <= _FEW else await asyncio.to_thread(_rendered, planned)
+
+    def _planned(self, chat: ChatRequest, chosen: Chosen, prompt_tokens: int, created: int) -> Plan:
+        encoding = get_encoding(encoding_for_model(chat.model)[0])
+        return plan_chat(
+            chat,
+            self.session.scripts.stage(chosen, chat, encoding),
+            seed=chosen.seed,
+            created=created,
+            prompt_tokens=prompt_tokens,
+            encoding=encoding,
+            usage_report=self.recorder.policy.settle.usage,
+        )
+
+    def _asked(self, raw: bytes) -> ChatRequest:
+        """Return what is asked, noted whether it can be read or not. Raises the API's refusal."""
+        try:
+            chat = parse_chat_request(raw)
+        except OpenAIError:
+            self._note_body(raw, model=None, stream=False)
+            raise
+        self._note_body(raw, model=chat.model, stream=chat.stream)
+        return chat
+
+    def _note_body(self, raw: bytes, *, model: str | None, stream: bool) -> None:
+        body, truncated = self.state.options.keeping.kept(raw)
+        self.recorder.request = self.recorder.request.asking(
+            ENDPOINT, body, truncated=truncated, model=model, stream=stream
+        )
+        self.session.asked(self.recorder, raw)
+
+    def _incoming(self, chat: ChatRequest) -> Incoming:
+        request = self.request
+        session = request.match_info.get("session")
+        path = request.path.removeprefix(f"/s/{session}") if session else request.path
+        return Incoming(chat, path, request.headers, self.recorder.seq)
+
+    def _note_choice(self, chosen: Chosen) -> None:
+        self.chosen = chosen
+        recorder, scenario = self.recorder, chosen.entry.scenario
+        recorder.scenario, recorder.seed = scenario.name, chosen.base
+        recorder.ordinal = chosen.ordinal
+        recorder.policy = scenario.policy or recorder.policy
+
+    def _headers(self, plan: Plan) -> tuple[tuple[str, str], ...]:
+        """Return what comes with the plan's own headers, each name once."""
+        limiter = self.chosen.entry.limiter if self.chosen is not None else None
+        named = ("x-request-id", self.recorder.request_id)
+        if limiter is None and plan.headers in _PLAIN:
+            return (named, *_USUAL)
+        counted = limiter.headers() if limiter is not None else PLENTY
+        limits = {} if plan.status == HTTPStatus.NOT_FOUND else counted  # as the real API does
+        own = {name for name, _ in plan.headers}
+        fixed = {**dict([named]), **_FIXED_HEADERS, **limits}
+        return tuple((name, value) for name, value in fixed.items() if name not in own)
+
+    async def _read(self) -> bytes:
+        limits = self.state.options.limits
+        raw = body_at_hand(self.request)
+        try:
+            if raw is None:
+                async with asyncio.timeout(limits.idle_s):
+                    raw = await self.request.read()
+        except web.RequestPayloadError:  # a chunk or a compression that cannot be read
+            raise openai_errors.invalid_json() from None
+        except TimeoutError:
+            raise openai_errors.request_timeout(limits.idle_s) from None
+        except web.HTTPRequestEntityTooLarge:
+            raise openai_errors.body_too_large(limits.body) from None
+        if len(raw) > limits.body:
+            raise openai_errors.body_too_large(limits.body)
+        return raw
+
+    def _refused(self, error: OpenAIError) -> web.Response:
+        # A refusal quotes what was sent, so it is not kept where that must not be.
+        is_private = self.state.options.keeping.is_private
+        scripted: Cause = "scripted" if isinstance(error, ScriptedError) else "refused"
+        self.stream.refuse(error.status, NOT_KEPT if is_private else error.message, scripted)
+        answer = error_response(error, request_id=self.recorder.request_id)
+        if error.status in _CLOSING or self.request.content.exception() is not None:
+            answer.force_close()
+        return answer
+
+    def _let_go(self) -> None:
+        self.session.done(self.stream)
+        self.sink.release()
+
+
+def error_response(error: OpenAIError, *, request_id: str | None = None) -> web.Response:
+    """Return the answer for an error, in the real API's shape."""
+    headers = {**error.headers, **({"x-request-id": request_id} if request_id else {})}
+    body = json.dumps(error.body(), indent=2)
+    return web.Response(
+        status=error.status, text=body, content_type="application/json", headers=headers
+    )
+
+
+def _rendered(planned: Callable[[], Plan]) -> Plan:
+    """Return a plan whose body, if it is one, has been rendered once: what can be kept is kept."""
+    plan = planned()
+    if not plan.stream:
+        plan.frames.body()
+    return plan
+
+
+async def _prompt_tokens(chat: ChatRequest, size: int) -> int:
+    encoding = get_encoding(encoding_for_model(chat.model)[0])
+
+    def count() -> int:
+        return count_prompt_tokens(
+            chat.messages, tools=chat.tools, model=chat.model, encoding=encoding
+        )
+
+    return count() if size <= _LARGE else await asyncio.to_thread(count)
+
+
+_FIXED_HEADERS: Mapping[str, str] = {
+    "openai-version": "2020-10-01",
+    "openai-organization": "org-mockai",
+    "openai-project": "proj_mockai",
+    "openai-processing-ms": "1",
+    "x-content-type-options": "nosniff",
+    "access-control-expose-headers": "X-Request-ID",
+}
+_USUAL = tuple({**_FIXED_HEADERS, **PLENTY}.items())
+"""What comes with an answer that no rate limiter counts, and that has only a type of its own."""
+_PLAIN = (STREAM_HEADERS, BODY_HEADERS)
+
+
+def _request_id(exchange_id: str) -> str:
+    return "req_" + blake2b(exchange_id.encode(), digest_size=16).hexdigest()
