@@ -14,24 +14,29 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import counts, report
-from benchmarks.measure import Case, detect, measure
+from benchmarks import counts, goals, picture, report
+from benchmarks.measure import Case, detect, measure, start
 from benchmarks.servers import NAMES, Answer, Tools, compiled, pin
 from benchmarks.truth import leave_at_random, never_read
 
 HERE = Path(__file__).parent
 RATE = 50.0  # tokens per second: what a reader sees of a fast model
-KINDS = ("paced", "unlimited", "plain", "detection", "leaving", "stalled")
+KINDS = ("paced", "at once", "unlimited", "plain", "start", "detection", "leaving", "stalled")
 OURS = ("detection", "leaving", "stalled")  # what no other server can be asked
+OF_PEERS = ("paced", "at once")  # a peer plays the one answer that its own files script
 
 
 def cases(*, quick: bool) -> Iterator[Case]:
     """Yield the cases of a run."""
     paced = Answer(tokens=50 if quick else 200, rate=RATE)
-    for streams in (1, 100, 1000):
+    for streams in (1, 100, 1000) if quick else (1, 100, 1000, 1500):
         ramp = 0.0 if streams == 1 else 0.4 if quick else 1.0
         load = ("paced", "--streams", str(streams), "--ramp", str(ramp), "--rate", str(RATE))
         yield Case(f"{streams} × {RATE:g}/s", "paced", paced, streams, load)
+    crowd, few = (200, Answer(tokens=20, rate=RATE)) if quick else (2_000, Answer(20, RATE))
+    burst = ("paced", "--streams", str(crowd), "--ramp", "0", "--rate", str(RATE))
+    yield Case(f"{crowd} opened at once", "at once", few, crowd, burst)
+    yield Case("to the ready line", "start", few, 1, (), 1 if quick else 5)
     at_once = Answer(tokens=200, rate=0)
     loop = ("loop", "--streams", "50", "--seconds", "0.4" if quick else "1")
     yield Case("50 connections", "unlimited", at_once, 50, loop)
@@ -63,14 +68,17 @@ def run(options: argparse.Namespace) -> list[report.Row]:
     """Measure; the order of the servers turns with the round."""
     rows: list[report.Row] = []
     chosen = [case for case in cases(quick=options.quick) if case.kind in options.only]
-    with compiled() as tools:
+    peers = dict(options.peer)
+    with compiled(peers) as tools:
         for number in range(options.rounds):
             for case in chosen:
-                for name in _servers_of(case, options.servers, number):
+                asked = [*options.servers, *(peers if case.kind in OF_PEERS else ())]
+                for name in _servers_of(case, asked, number):
                     found = _found(name, case, tools, number)
                     rows.append(_row(case, name, number, found))
                     _say(f"round {number + 1}: {case.kind} {case.name}: {name}: {_short(found)}")
-    return sorted(rows, key=lambda row: NAMES.index(row["server"]))
+    order = [*NAMES, *peers]
+    return sorted(rows, key=lambda row: order.index(row["server"]))
 
 
 def _servers_of(case: Case, chosen: list[str], number: int) -> list[str]:
@@ -87,6 +95,8 @@ def _found(name: str, case: Case, tools: Tools, number: int) -> dict[str, float]
             return leave_at_random(case, tools, seed=number)
         case "stalled":
             return never_read(case, tools)
+        case "start":
+            return start(name, case, tools)
         case _:
             return measure(name, case, tools)
 
@@ -124,6 +134,14 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="default 3, with --quick 1")
     parser.add_argument("--only", type=_list_of(KINDS), default=list(KINDS), help="a,b of these")
     parser.add_argument("--servers", type=_list_of(NAMES), default=list(NAMES), help="likewise")
+    parser.add_argument(
+        "--peer",
+        type=_peer,
+        action="append",
+        default=[],
+        metavar="NAME=COMMAND",
+        help="another server, which listens on {port} and plays a paced answer of its own",
+    )
     parser.add_argument("--counts", action="store_true", help="count calls and bytes; 1 if grown")
     parser.add_argument("--update", action="store_true", help="with --counts: commit to these")
     parser.add_argument("--no-write", action="store_true", help="leave results and README alone")
@@ -142,6 +160,13 @@ def _list_of(allowed: tuple[str, ...]) -> Any:
     return names
 
 
+def _peer(text: str) -> tuple[str, str]:
+    name, _, command = text.partition("=")
+    if not name or "{port}" not in command:
+        raise argparse.ArgumentTypeError("is NAME=COMMAND, and the command has a {port}")
+    return name, command
+
+
 def main(argv: list[str] | None = None) -> None:
     """Measure, print the table, and keep it unless told otherwise."""
     options = _options(argv)
@@ -151,13 +176,14 @@ def main(argv: list[str] | None = None) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # children inherit it
     pin(0, first=False)
     rows = run(options)
-    table = report.table(rows)
+    table = f"{goals.table(rows)}\n\n{report.table(rows)}"
     sys.stdout.write(f"{table}\n")
     if not (options.no_write or options.quick):
         facts = {"environment": report.environment(), "rounds": options.rounds, "rows": rows}
         results = HERE / "results"
         results.mkdir(exist_ok=True)
         (results / "latest.json").write_text(json.dumps(facts, indent=1) + "\n")
+        (results / "pacing.svg").write_text(picture.drawn(rows))
         report.paste(HERE / "README.md", table)
 
 

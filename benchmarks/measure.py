@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import statistics
 import subprocess
 import time
 from dataclasses import dataclass
@@ -50,6 +51,17 @@ def measure(name: str, case: Case, tools: Tools) -> dict[str, float]:
         after.cpu_s - before.cpu_s, after.waited_s - before.waited_s, peak_kb - before.rss_kb
     )
     return figures(case, result, used)
+
+
+def start(name: str, case: Case, tools: Tools) -> dict[str, float]:
+    """Start a server as often as the case says; return how long its ready line took, in s."""
+    taken, rss_kb = [], 0
+    for _ in range(case.runs):
+        begun = time.monotonic()
+        with running(name, case.answer, tools, script=False) as server:
+            taken.append(time.monotonic() - begun)
+            rss_kb = usage(server.pid).rss_kb
+    return {"start_s": statistics.median(taken), "rss_mb": rss_kb / 1024, "waited_share": 0.0}
 
 
 def detect(case: Case, tools: Tools) -> dict[str, float]:

@@ -27,6 +27,12 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ("CPU, µs per token", "cpu_us", 1),
         ("KB per stream", "rss_kb_per_stream", 1),
     ),
+    "at once": (
+        ("first token after p50, ms", "ttft_ms_p50", 0),
+        ("p99, ms", "ttft_ms_p99", 0),
+        ("CPU, µs per token", "cpu_us", 1),
+        ("KB per stream", "rss_kb_per_stream", 1),
+    ),
     "unlimited": (("tokens per second", "per_second", 0), ("CPU, µs per token", "cpu_us", 2)),
     "plain": (
         ("requests per second", "per_second", 0),
@@ -34,6 +40,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ("latency p50, ms", "latency_ms_p50", 2),
         ("latency p99, ms", "latency_ms_p99", 2),
     ),
+    "start": (("ready after, s", "start_s", 2), ("resident, MB", "rss_mb", 0)),
     "detection": (
         ("noticed after p50, ms", "detect_ms_p50", 2),
         ("p99, ms", "detect_ms_p99", 2),
@@ -78,7 +85,8 @@ def _disturbance(rows: list[Row]) -> str:
 
 
 def _table(kind: str, columns: tuple[Column, ...], rows: list[Row]) -> str:
-    ratio = [RATIO] if any(row["server"] == "floor" for row in rows) else []
+    has_cpu = any("cpu_us" in row["figures"] for row in rows)
+    ratio = [RATIO] if has_cpu and any(row["server"] == "floor" for row in rows) else []
     titles = [kind, "server", *(title for title, _, _ in columns), *ratio]
     lines = [titles, ["---"] * len(titles)]
     for case in _distinct(row["case"] for row in rows):

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
+import shlex
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).parent
 NAMES = ("mockai", "naive", "floor")
+TRIES = 200
 RECORDING = "recording"  # mockai too, with the stamps of its record to be had
 
 
@@ -53,14 +58,15 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The two C programs, compiled."""
+    """The two C programs, compiled, and the commands of others' servers by name."""
 
     loadgen: str
     floor: str
+    peers: Mapping[str, str] = field(default_factory=dict)
 
 
 @contextmanager
-def compiled() -> Iterator[Tools]:
+def compiled(peers: Mapping[str, str] | None = None) -> Iterator[Tools]:
     """Compile the C files with `cc` into a directory that lives as long as the block."""
     compiler = shutil.which("cc")
     if compiler is None:
@@ -70,19 +76,23 @@ def compiled() -> Iterator[Tools]:
         for path in built:
             source = HERE / f"{Path(path).name}.c"
             subprocess.run([compiler, "-O2", "-o", path, str(source), "-lm"], check=True)
-        yield Tools(*built)
+        yield Tools(*built, peers or {})
 
 
 @contextmanager
-def running(name: str, answer: Answer, tools: Tools) -> Iterator[Server]:
-    """Start one server on the first core and have it answer `answer`; kill it afterwards."""
+def running(name: str, answer: Answer, tools: Tools, *, script: bool = True) -> Iterator[Server]:
+    """Start one server on the first core and have it answer `answer`; kill it afterwards.
+
+    Without `script` it is yielded as soon as it is ready, to answer as it likes.
+    """
     pipe = subprocess.PIPE
-    command = _command(name, answer, tools)
+    port = _free_port() if name in tools.peers else 0
+    command = _command(name, answer, tools, port)
     with subprocess.Popen(command, cwd=HERE.parent, stdin=pipe, stdout=pipe, text=True) as process:
         try:
             pin(process.pid, first=True)
-            server = Server(name, _port(process), process)
-            if name in {"mockai", RECORDING}:
+            server = Server(name, _accepting(port) if port else _port(process), process)
+            if script and name in {"mockai", RECORDING}:
                 _put_scenario(server.port, answer)
             yield server
         finally:
@@ -98,7 +108,9 @@ def pin(pid: int, *, first: bool) -> None:
 CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
 
 
-def _command(name: str, answer: Answer, tools: Tools) -> list[str]:
+def _command(name: str, answer: Answer, tools: Tools, port: int) -> list[str]:
+    if name in tools.peers:
+        return shlex.split(tools.peers[name].format(port=port))
     if name == "mockai":
         return [sys.executable, "-m", "mockai", "serve", "--port", "0"]
     if name == RECORDING:
@@ -113,6 +125,20 @@ def _port(process: subprocess.Popen[str]) -> int:
     if " ready http://" not in line:
         raise SystemExit(f"{process.args!r} did not start; it said {line!r}")
     return int(line.rsplit(":", 1)[1].split("/", 1)[0])
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+def _accepting(port: int) -> int:
+    """Return the port once somebody listens there."""
+    for _ in range(TRIES):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return port
+        time.sleep(0.1)
+    raise SystemExit(f"nothing listens on port {port} after {TRIES / 10:g} s")
 
 
 def _put_scenario(port: int, answer: Answer) -> None:
