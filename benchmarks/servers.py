@@ -88,7 +88,9 @@ def running(name: str, answer: Answer, tools: Tools, *, script: bool = True) -> 
     pipe = subprocess.PIPE
     port = _free_port() if name in tools.peers else 0
     command = _command(name, answer, tools, port)
-    with subprocess.Popen(command, cwd=HERE.parent, stdin=pipe, stdout=pipe, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=HERE.parent, stdin=pipe, stdout=pipe, text=True, env=_environment()
+    ) as process:
         try:
             pin(process.pid, first=True)
             server = Server(name, _accepting(port) if port else _port(process), process)
@@ -125,6 +127,11 @@ def _port(process: subprocess.Popen[str]) -> int:
     if " ready http://" not in line:
         raise SystemExit(f"{process.args!r} did not start; it said {line!r}")
     return int(line.rsplit(":", 1)[1].split("/", 1)[0])
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment, with bytecode as installers leave it: else each start compiles."""
+    return {k: value for k, value in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _free_port() -> int:
