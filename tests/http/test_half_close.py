@@ -54,8 +54,7 @@ def test_a_fin_right_behind_the_request_is_served_on(
     """The FIN may come before anybody has looked at the request."""
     patient.script(tokens=TOKENS)
     client = connect()
-    client.chat(patient.path, stream=stream)
-    client.half_close()
+    client.send_last(post(patient.path + CHAT, question(stream=stream)))
     assert client.response().status == 200
     assert client.is_closed()
     assert patient.ended("completed")["half_closed_s"] is not None
@@ -68,8 +67,7 @@ def test_by_default_a_fin_right_behind_the_request_is_a_cancel(
     """It is recorded, and whoever reads on gets nothing."""
     control.script(tokens=TOKENS)
     client = connect()
-    client.chat(control.path, stream=stream)
-    client.half_close()
+    client.send_last(post(control.path + CHAT, question(stream=stream)))
     assert client.read_to_end() == b""
     left = control.ended("cancelled")
     assert (left["disconnect"]["how"], left["half_closed_s"]) == ("fin", None)
@@ -172,8 +170,7 @@ def test_the_command_line_sets_what_sessions_begin_with() -> None:
         send(running.url, "PUT", strict, {"half_close": "cancel"})
         for session in (control, Control(running.url, "strict")):
             with RawClient(running.url) as client:
-                client.chat(session.path)
-                client.half_close()
+                client.send_last(post(session.path + CHAT, question()))
                 client.read_to_end()
         assert control.ended()["outcome"] == "completed"
         assert Control(running.url, "strict").ended()["outcome"] == "cancelled"

@@ -63,6 +63,11 @@ class RawClient:
         """Send bytes as they are."""
         self.sock.sendall(data)
 
+    def send_last(self, data: bytes) -> None:
+        """Send bytes with the FIN right behind them (Linux: in the same packet), and stay."""
+        self.sock.sendall(data, getattr(socket, "MSG_MORE", 0))
+        self.half_close()
+
     def chat(self, path: str, *headers: str, version: str = "1.1", **fields: Any) -> None:
         """Ask for a chat completion below `path` (`/v1`, `/s/SESSION/v1`)."""
         self.send(post(path + CHAT, question(**fields), *headers, version=version))
