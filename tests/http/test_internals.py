@@ -111,6 +111,10 @@ class Nowhere(asyncio.Transport):
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """Buffer nothing."""
 
+    def is_reading(self) -> bool:
+        """Read on."""
+        return True
+
     def close(self) -> None:
         """Close nothing."""
 
