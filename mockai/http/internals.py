@@ -72,6 +72,16 @@ class Connection(RequestHandler):
             # What aiohttp answers must be with the kernel before we write past its transport.
             transport.set_write_buffer_limits(high=0)
         super().connection_made(transport)
+        if self._keepalive_handle is None and self._keepalive_timeout > 0:
+            self._limit_silence()
+
+    def _limit_silence(self) -> None:
+        """Close who asks nothing: before 3.14.4 aiohttp waits for ever for a first request."""
+        self._keepalive = True
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        self._keepalive_handle = self._loop.call_at(
+            self._next_keepalive_close_time, self._process_keepalive
+        )
 
     @property
     def socket(self) -> Socket | None:

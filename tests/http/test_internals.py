@@ -2,6 +2,7 @@
 
 When one of these fails after an update: look through `mockai/http/internals.py` with the new
 source beside it, mend what has changed, run `tests/http`, then note the version in `CHECKED`.
+With another version: `uv run --with aiohttp==3.12.0 python -m pytest tests/http`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import asyncio
 import inspect
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
-from importlib.metadata import version
+from importlib.metadata import requires, version
 from pathlib import Path
 from typing import Any
 
@@ -33,19 +34,36 @@ SIGNATURES: list[tuple[Callable[..., Any], str]] = [
     (Handler.finish_response, "self request resp start_time"),
     (Handler.handle_error, "self request status exc message"),
     (Handler.close, "self"),
+    (Handler._process_keepalive, "self"),  # noqa: SLF001 - as we do
     (web.StreamResponse.prepare, "self request"),
     (web.StreamResponse.write_eof, "self data"),
     (streams.StreamReader.is_eof, "self"),
     (streams.EmptyStreamReader.is_eof, "self"),
     (helpers.rfc822_formatted_time, ""),
 ]
-ATTRIBUTES = ["_current_request", "_loop", "_messages", "_waiter", "transport"]
+ATTRIBUTES = [
+    "_current_request",
+    "_keepalive",
+    "_keepalive_handle",
+    "_keepalive_timeout",
+    "_loop",
+    "_messages",
+    "_next_keepalive_close_time",
+    "_waiter",
+    "transport",
+]
 
 
 def test_aiohttp_is_of_a_version_that_was_looked_through() -> None:
     """A new minor version may have changed what no signature shows."""
     installed = tuple(int(part) for part in version("aiohttp").split(".")[:2])
     assert CHECKED[0] <= installed <= CHECKED[1], f"look through internals.py: {__doc__}"
+
+
+def test_what_is_allowed_to_be_installed_was_looked_through_too() -> None:
+    """The oldest version that the package asks for is the oldest of `CHECKED`."""
+    (asked,) = [line for line in requires("mockai-server") or [] if line.startswith("aiohttp")]
+    assert asked == "aiohttp>={}.{}".format(*CHECKED[0]), __doc__
 
 
 @pytest.mark.parametrize(
