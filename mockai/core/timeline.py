@@ -9,7 +9,7 @@ from typing import Any
 from mockai.core.exchange import Exchange, Phase
 
 _WHERE: dict[Phase, str] = {
-    "receiving": " while sending its request",
+    "receiving": " during receipt",
     "before_headers": " before the head",
     "after_last_token": " after the last token",
 }

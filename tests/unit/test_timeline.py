@@ -93,7 +93,7 @@ BEGUN = ["0.00 head 200", "0.20 first token"]
         (open_exchange(timing=Timing(), tokens=Tokens()), ["0.00 request"]),
         (
             cancelled_exchange(0.5, 0, phase="receiving", timing=NOT_BEGUN),
-            ["0.00 request", "0.50 client left while sending its request (fin, 0 tokens)"],
+            ["0.00 request", "0.50 client left during receipt (fin, 0 tokens)"],
         ),
         (
             cancelled_exchange(0.5, 0, phase="before_headers", timing=NOT_BEGUN),
