@@ -20,7 +20,7 @@ import pytest
 from aiohttp import helpers, streams, web, web_protocol
 
 import mockai
-from mockai.http.internals import CHECKED, Connection
+from mockai.http.internals import CHECKED, Connection, Taken
 
 SOURCES = Path(mockai.__file__).parent
 Handler = web_protocol.RequestHandler
@@ -81,6 +81,19 @@ def test_what_is_read_of_a_connection_is_still_kept_there(name: str) -> None:
     """These are aiohttp's own; we only look at them."""
     slots = {slot for kind in Handler.__mro__ for slot in getattr(kind, "__slots__", ())}
     assert name in slots, __doc__
+
+
+def test_every_inside_that_is_used_is_looked_at_here() -> None:
+    """A private word of aiohttp's that nobody lists would change without a failure."""
+    tree = ast.parse((SOURCES / "http/internals.py").read_text(encoding="utf-8"))
+    used = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_") and "__" not in node.attr
+    }
+    ours = {name for kind in (Connection, Taken) for name in vars(kind)} | {"_taken_keep_alive"}
+    listed = {*ATTRIBUTES, *(function.__name__ for function, _ in SIGNATURES), "_kwargs"}
+    assert used - ours <= listed, __doc__
 
 
 def test_the_hooks_of_a_connection_are_plain_or_asynchronous_as_ours_are() -> None:
@@ -144,14 +157,20 @@ class Nobody:
         """Count nobody."""
 
 
+def imported(node: ast.AST) -> list[str]:
+    """Return the modules that a statement imports, or imports from."""
+    if isinstance(node, ast.ImportFrom):
+        return [node.module or ""]
+    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+
+
 def test_only_one_module_knows_the_insides() -> None:
     """Everybody else takes what `aiohttp` and `aiohttp.web` export."""
     found = {
         path.relative_to(SOURCES).as_posix()
         for path in SOURCES.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.ImportFrom)
-        and (node.module or "").startswith("aiohttp.")
-        and node.module != "aiohttp.web"
+        for name in imported(node)
+        if name.startswith("aiohttp.") and name != "aiohttp.web"
     }
     assert found == {"http/internals.py"}
