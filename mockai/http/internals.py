@@ -152,10 +152,12 @@ class Connection(RequestHandler):
 
         It stops to read while a body, or a row of requests, waits behind the one being served.
         """
-        error, transport = self._error(), self.transport
-        if not error and transport is not None and transport.is_reading():
-            self._unwatch()  # the FIN is read, and told, in its turn
-        elif not error and self._is_served_on():
+        transport = self.transport
+        if transport is None or transport.is_closing() or transport.is_reading():
+            self._unwatch()  # reading tells, or has told, what there is
+            return
+        error = self._error()
+        if not error and self._is_served_on():
             self.is_half_closed = True
             self._watch_for_end(self._ended)
         else:

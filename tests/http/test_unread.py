@@ -36,11 +36,7 @@ def half(path: str) -> bytes:
     return large(path)[:-1]
 
 
-BEHIND = pytest.mark.parametrize("behind", [row_of, large, half])
-
-
-@BEHIND
-@pytest.mark.parametrize(
+LEAVING = pytest.mark.parametrize(
     "leave, how",
     [
         pytest.param(RawClient.close, "fin", id="close"),
@@ -48,6 +44,11 @@ BEHIND = pytest.mark.parametrize("behind", [row_of, large, half])
         pytest.param(RawClient.reset, "reset", id="reset"),
     ],
 )
+BEHIND = pytest.mark.parametrize("behind", [row_of, large, half])
+
+
+@BEHIND
+@LEAVING
 def test_leaving_is_seen_behind_what_is_not_read(
     control: Control,
     connect: Connect,
@@ -104,3 +105,18 @@ def test_a_fin_behind_a_large_upload_means_what_it_means_behind_a_small_one(
     client.send_last(post(control.path + CHAT, question(user=4 * LARGE)))
     control.ended(outcome)
     assert client.is_closed() == (outcome == "cancelled")
+
+
+@LEAVING
+def test_after_a_large_upload_leaving_is_told_as_after_a_small_one(
+    control: Control, connect: Connect, leave: Callable[[RawClient], None], how: str
+) -> None:
+    """Reading has rested and goes on: whoever hears first, the way is the one that was taken."""
+    control.script(tokens=TOKENS, hold={"at_token": MIDDLE})
+    client = connect()
+    client.send(post(control.path + CHAT, question(stream=True, user=5 * LARGE)))
+    control.wait_held()
+    client.read_tokens(MIDDLE)
+    leave(client)
+    left = control.ended("cancelled")
+    assert (left["disconnect"]["how"], left["disconnect"]["token"]) == (how, MIDDLE)
