@@ -12,6 +12,7 @@ from typing import Any, Literal, TypedDict
 
 from mockai.core.errors import MockaiError
 from mockai.core.exchange import How, Outcome, Phase
+from mockai.core.leaving import HalfClose
 
 HoldAt = int | Literal["headers", "first_token", "done"]
 Seconds = float | str
@@ -29,6 +30,8 @@ class SessionTerms(TypedDict, total=False):
     strict_match: bool
     policy: str | Mapping[str, Any]
     """A preset's name, or its own knobs: `{"notice": "200ms", "charge": "generated"}`."""
+    half_close: HalfClose
+    """What a FIN means while an answer is under way: the client has left, or only asks no more."""
 
 
 class ScriptTerms(TypedDict, total=False):
@@ -62,6 +65,8 @@ class FilterTerms(TypedDict, total=False):
     model: str
     tag: str
     request_id: str
+    trace_id: str
+    """The trace that the request's `traceparent` names."""
 
 
 class ChoiceTerms(TypedDict, total=False):

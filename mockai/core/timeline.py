@@ -6,8 +6,14 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mockai.core.exchange import Exchange
+from mockai.core.exchange import Exchange, Phase
 
+_WHERE: dict[Phase, str] = {
+    "receiving": " during receipt",
+    "before_headers": " before the head",
+    "after_last_token": " after the last token",
+}
+"""Phases of a leaving that no other event of the line shows."""
 _ROUNDED_S = 2e-6
 """How far a sum of two times may be off that were read back from JSON."""
 
@@ -61,12 +67,14 @@ def _last(exchange: Exchange) -> Iterator[Event]:
     """Yield how it ended, or how far it is."""
     timing, left, written = exchange.timing, exchange.disconnect, exchange.tokens.written
     if left is not None:
-        text = f"client left ({left.how}, {_count(left.token)})"
+        where = _WHERE.get(exchange.phase, "")
+        text = f"client left{where} ({left.how}, {_count(left.token)}{_stalled(exchange)})"
         yield Event(left.at_s, "disconnected", text, left.token)
     elif timing.ended_s is not None:
         yield Event(timing.ended_s, "ended", _ending(exchange), written)
     elif timing.last_write_s is not None and written and not _is_held(exchange):
-        yield Event(timing.last_write_s, "last_write", f"{_count(written)} so far", written)
+        text = f"{_count(written)} so far{_stalled(exchange)}"
+        yield Event(timing.last_write_s, "last_write", text, written)
 
 
 def _ended_there(exchange: Exchange, until_s: float) -> bool:
@@ -83,8 +91,14 @@ def _is_held(exchange: Exchange) -> bool:
 
 def _ending(exchange: Exchange) -> str:
     if exchange.outcome == "completed":
-        return f"done ({_count(exchange.tokens.written)})"
+        return f"done ({_count(exchange.tokens.written)}{_stalled(exchange)})"
     return f"{exchange.outcome}: {exchange.cause}"
+
+
+def _stalled(exchange: Exchange) -> str:
+    """Return for how long the client did not read, where that was felt."""
+    stalled_s = exchange.delivery.stalled_s
+    return f", unread for {stalled_s:.2f} s" if stalled_s else ""
 
 
 def _count(tokens: int) -> str:

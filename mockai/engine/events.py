@@ -23,6 +23,8 @@ NAMES = (
     "exchange.first_token",
     "exchange.held",
     "exchange.released",
+    "exchange.stalled",
+    "exchange.half_closed",
     "exchange.disconnected",
     "exchange.ended",
     "mark",

@@ -158,6 +158,7 @@ class Stream:
         """Note that the client will send no more, but may read on."""
         if self.exchange is None and self.recorder.half_closed_ns is None:
             self.recorder.half_closed_ns = self._pacer.now_ns()
+            self._watcher.happened("half_closed", self.recorder)
             self._watcher.changed(self.recorder)
 
     # ── from the pacer ───────────────────────────────────────────────────────────────────────
@@ -287,6 +288,8 @@ class Stream:
     def _note_stall(self, now_ns: int) -> None:
         """Note since when the client does not read, if that is why nothing can be written."""
         if self.exchange is None and self.recorder.progress.waiting:
+            if not self.recorder.stalled_ns:  # once: who reads slowly stalls all the time
+                self._watcher.happened("stalled", self.recorder)
             self.recorder.blocked(now_ns)
 
     def _next_ns(self) -> int | None:

@@ -13,6 +13,7 @@ import logging
 import select
 import socket
 import sys
+from collections.abc import Callable
 from typing import Protocol
 
 from aiohttp import web
@@ -71,6 +72,16 @@ class Connection(RequestHandler):
             # What aiohttp answers must be with the kernel before we write past its transport.
             transport.set_write_buffer_limits(high=0)
         super().connection_made(transport)
+        if self._keepalive_handle is None and self._keepalive_timeout > 0:
+            self._limit_silence()
+
+    def _limit_silence(self) -> None:
+        """Close who asks nothing: before 3.14.4 aiohttp waits for ever for a first request."""
+        self._keepalive = True
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        self._keepalive_handle = self._loop.call_at(
+            self._next_keepalive_close_time, self._process_keepalive
+        )
 
     @property
     def socket(self) -> Socket | None:
@@ -80,6 +91,8 @@ class Connection(RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Tell who reads a body when it breaks off: aiohttp would let him wait for the rest."""
         super().data_received(data)
+        if self._watch is None and self.transport is not None and not self.transport.is_reading():
+            self._watch_for_end(self._left_unread, with_fin=True)
         if self._messages:
             self._newest_body = self._messages[-1][1]
         request = self._current_request
@@ -97,7 +110,7 @@ class Connection(RequestHandler):
         """
         if self._is_whole and self._is_served_on():
             self.is_half_closed = True
-            self._watch_for_end()
+            self._watch_for_end(self._ended)
             self._loop.call_soon(self._close_if_idle)
             return True
         self.is_lost = True
@@ -126,22 +139,42 @@ class Connection(RequestHandler):
         """True when no body is cut short by the end of what the client sends."""
         return self._newest_body is None or self._newest_body.is_eof()
 
-    def _watch_for_end(self) -> None:
-        """Be told when a client that has sent a FIN is gone altogether."""
-        sock = self.socket
-        self._watch = watch_for_end(sock.fileno()) if sock is not None else None
-        if self._watch is not None:
-            self._loop.add_reader(self._watch.fileno(), self._ended)
-
-    def _ended(self) -> None:
-        """Pass on the end of a client that had sent a FIN before."""
+    def _watch_for_end(self, tell: Callable[[], None], *, with_fin: bool = False) -> None:
+        """Be told when a client is gone whom reading does not show: it has ended, or rests."""
         self._unwatch()
-        sock = self.transport.get_extra_info("socket") if self.transport is not None else None
-        error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if sock is not None else 0
-        self.is_lost, self.lost_errno = True, error or None
+        sock = self.socket
+        self._watch = watch_for_end(sock.fileno(), with_fin=with_fin) if sock is not None else None
+        if self._watch is not None:
+            self._loop.add_reader(self._watch.fileno(), tell)
+
+    def _left_unread(self) -> None:
+        """Pass on a leaving that stands behind bytes which aiohttp does not take now.
+
+        It stops to read while a body, or a row of requests, waits behind the one being served.
+        """
+        transport = self.transport
+        if transport is None or transport.is_closing() or transport.is_reading():
+            self._unwatch()  # reading tells, or has told, what there is
+            return
+        error = self._error()
+        if not error and self._is_served_on():
+            self.is_half_closed = True
+            self._watch_for_end(self._ended)
+        else:
+            self._ended(error)
+
+    def _ended(self, error: int | None = None) -> None:
+        """Pass on the end of a client that reading did not show."""
+        self._unwatch()
+        self.is_lost, self.lost_errno = True, error or self._error()
         if self.served is not None:
             self.served.lost(self.lost_errno)
         cut_off(self)
+
+    def _error(self) -> int | None:
+        """Return what the kernel has to say of the connection; it says it once."""
+        sock = self.transport.get_extra_info("socket") if self.transport is not None else None
+        return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) or None if sock else None
 
     def _unwatch(self) -> None:
         if self._watch is not None:

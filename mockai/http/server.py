@@ -154,7 +154,11 @@ class Server:
 
 
 class ServerThread:
-    """A server on its own thread, independent of the loop (or lack of one) of its user."""
+    """A server on its own thread, independent of the loop (or lack of one) of its user.
+
+    Its loop is asyncio's own, also where the user's policy makes others: uvloop keeps written bytes
+    until the end of a turn, so a stream could overtake an answer before it.
+    """
 
     def __init__(self, options: ServerOptions | None = None) -> None:
         self.options = options or ServerOptions()
@@ -189,7 +193,8 @@ class ServerThread:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+                runner.run(self._serve())
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever called start()
             self._error = error
         finally:

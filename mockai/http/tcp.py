@@ -109,13 +109,15 @@ def reset_on_close(sock: Socket) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def watch_for_end(fd: int) -> select.epoll | None:
+def watch_for_end(fd: int, *, with_fin: bool = False) -> select.epoll | None:
     """Return what becomes readable once a connection is gone, however much is unread (Linux).
 
-    After a half-close a socket is readable for good, so it cannot be asked that way.
+    After a half-close a socket is readable for good, so it cannot be asked that way. `with_fin`
+    also tells of the end of what the peer sends alone.
     """
     if not IS_LINUX:
         return None
     watch = select.epoll(1)
-    watch.register(fd, 0)  # errors and the end of both directions are always told
+    # Errors and the end of both directions are always told.
+    watch.register(fd, select.EPOLLRDHUP if with_fin else 0)
     return watch

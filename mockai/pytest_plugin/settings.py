@@ -14,10 +14,10 @@ import pytest
 Isolation = Literal["url", "reset"]
 _ISOLATIONS = ("url", "reset")
 MARKER = (
-    "mockai(scenario=..., speed=..., seed=..., policy=..., strict_match=...): how this test's "
-    "session is made; scenario is a file, a mapping, or a list of them"
+    "mockai(scenario=..., speed=..., seed=..., policy=..., strict_match=..., half_close=...): how "
+    "this test's session is made; scenario is a file, a mapping, or a list of them"
 )
-_SESSION = ("speed", "seed", "policy", "strict_match")
+_SESSION = ("speed", "seed", "policy", "strict_match", "half_close")
 _MARKED = ("scenario", *_SESSION)
 
 
@@ -33,12 +33,14 @@ class Config(TypedDict, total=False):
     seed: int | None
     policy: str | Mapping[str, Any] | None
     strict_match: bool | None
+    half_close: Literal["cancel", "continue"] | None
 
 
 _VALUES: dict[str, tuple[type, str]] = {
     "speed": (float, "scales ttft, rate and pauses of scenarios; inf removes all waiting"),
     "seed": (int, "seed of every scenario, in place of its own"),
     "policy": (str, "how a cancel is billed, a preset"),
+    "half_close": (str, "what a FIN means while an answer is under way: cancel or continue"),
     "journal": (Path, "file to append a line to at the receipt and at the end of each exchange"),
 }
 _SWITCHES = {
@@ -57,7 +59,8 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption("--mockai-scenarios", action="append", metavar="PATH", help=scenarios)
     parser.addini("mockai_scenarios", scenarios, type="paths", default=[])
     for name, (kind, about) in _VALUES.items():
-        group.addoption(f"--mockai-{name}", type=kind, metavar=name.upper(), help=about)
+        option = f"--mockai-{name.replace('_', '-')}"
+        group.addoption(option, type=kind, metavar=name.upper(), help=about)
         parser.addini(f"mockai_{name}", about, default=None)
     for name, about in _SWITCHES.items():
         group.addoption(f"--mockai-{name}", action="store_true", default=None, help=about)
@@ -82,6 +85,7 @@ def config_of(config: pytest.Config) -> Config:
         "speed": _value(config, "speed"),
         "seed": _value(config, "seed"),
         "policy": _value(config, "policy"),
+        "half_close": _value(config, "half_close"),
         "journal": _value(config, "journal"),
     }
 

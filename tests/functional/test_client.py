@@ -17,6 +17,7 @@ from mockai.client import AsyncMockAI, AsyncScript, MockAI, Script
 from mockai.core.errors import ConflictError, MockaiError, NotFoundError, ScenarioError
 from mockai.http.server import ServerThread
 from tests.support.product import Product
+from tests.support.raw import RawClient
 
 
 @pytest.fixture
@@ -119,6 +120,37 @@ def test_exchanges_are_found_by_what_they_are(mockai: MockAI, app: Product) -> N
     assert mockai.exchanges() == [hi, ho]
     assert mockai.exchanges(request_id=ho.request_id) == [ho]
     assert mockai.exchanges(outcome="open") == []
+
+
+def test_the_two_sides_of_a_relay_are_paired_by_their_trace(mockai: MockAI) -> None:
+    """An application that hands `traceparent` on is asked about one request of many."""
+    mockai.script(tokens=20, hold_at=5)
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    path = f"/s/{mockai.session}/v1"
+    with RawClient(mockai.url) as other, RawClient(mockai.url) as client:
+        other.chat(path, stream=True)
+        client.chat(path, f"traceparent: 00-{trace}-00f067aa0ba902b7-01", stream=True)
+        client.read_tokens(5)
+        client.half_close()
+        left = mockai.wait_for(trace_id=trace, outcome="cancelled")
+        assert [item.outcome for item in mockai.exchanges() if item != left] == ["open"]
+    assert left.request.traceparent is not None
+
+
+def test_a_client_that_half_closes_is_served_on_where_that_is_asked_for(
+    server: ServerThread,
+) -> None:
+    """`half_close="continue"`: the FIN is an event, and the answer goes on to its end."""
+    with MockAI(server.url, half_close="continue") as mockai, RawClient(server.url) as client:
+        story = mockai.script(tokens=20, hold_at=5)
+        client.chat(f"/s/{mockai.session}/v1", stream=True)
+        story.wait_held()
+        client.half_close()
+        while mockai.exchanges()[0].half_closed_s is None:
+            pass  # each call is a turn of the server's loop
+        story.release()
+        assert story.assert_completed() is None
+        assert "client half-closed" in mockai.exchanges()[0].timeline
 
 
 def test_waiting_for_exchanges_in_vain_asks_for_the_base_url(mockai: MockAI) -> None:

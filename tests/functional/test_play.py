@@ -56,7 +56,7 @@ def test_a_scenario_is_shown_event_by_event() -> None:
         ("error-in-stream", ["done (5 tokens)", "error     The server had an error while"]),
         ("cut-mid-word", ["failed: scripted", "said      The quick brown", "cut       reset"]),
         ("silence", ["client left (fin, 20 tokens)", "sent      20 of 40 tokens"]),
-        ("headers-never", ["client left (fin, 0 tokens)"]),
+        ("headers-never", ["client left before the head (fin, 0 tokens)"]),
     ],
 )
 def test_what_goes_wrong_is_shown(name: str, said: list[str]) -> None:

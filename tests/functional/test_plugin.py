@@ -342,7 +342,7 @@ def test_one_stable_url_serves_apps_that_are_built_before_the_test(run: Run) -> 
 CONFIGURED = f"""{RAW}
 @pytest.fixture(scope="session")
 def mockai_config(mockai_config):
-    assert mockai_config["speed"] == 5.0
+    assert (mockai_config["speed"], mockai_config["half_close"]) == (5.0, "continue")
     return {{**mockai_config, "speed": 1000, "policy": {{"name": "own", "charge": "full"}}}}
 
 def test_options(mockai, mockai_server, monkeypatch):
@@ -363,6 +363,7 @@ def test_the_suite_decides_how_the_server_is_made(run: Run, tmp_path: Path) -> N
         "-omockai_scenarios=file.yaml",
         "-omockai_process=true",
         "--mockai-speed=5",
+        "--mockai-half-close=continue",
         f"--mockai-journal={tmp_path / 'run.jsonl'}",
         LEAKING,
     )

@@ -166,6 +166,37 @@ def test_an_answer_that_is_read_to_its_end_has_no_disconnect(
     assert names[6:] == ["exchange.received", "exchange.headers", "exchange.first_token"]
 
 
+def test_a_client_that_does_not_read_is_told_of_once(
+    control: Control, connect: Connect, follow: Callable[..., Follower]
+) -> None:
+    """Who reads slowly stalls again and again; for how long in all is in the record."""
+    follower = follow()
+    control.script(tokens=8_000)
+    client = connect(receive_buffer=4_096)
+    client.chat(control.path, stream=True)
+    begun = ["exchange.received", "exchange.headers", "exchange.first_token"]
+    assert follower.names(4) == [*begun, "exchange.stalled"]
+    for _ in range(100):
+        client.sock.recv(4_096)
+        control.exchanges()  # a turn of the server's loop
+    client.reset()
+    control.ended("cancelled")
+    assert follower.names(2) == ["exchange.disconnected", "exchange.ended"]
+
+
+def test_a_half_close_that_is_served_on_is_told(server: ServerThread, connect: Connect) -> None:
+    """The client sends no more: that is an event of the running exchange."""
+    send(server.url, "PUT", "/_mockai/sessions/half-told", {"half_close": "continue"})
+    control = Control(server.url, "half-told")
+    control.script(hold={"at_token": 5})
+    client = connect()
+    client.chat(control.path, stream=True)
+    control.wait_held()
+    client.half_close()
+    told = ["received", "headers", "first_token", "held", "half_closed"]
+    assert Follower(control, connect()).names(5) == [f"exchange.{name}" for name in told]
+
+
 def test_what_is_refused_was_received_and_ended(
     control: Control, follow: Callable[..., Follower]
 ) -> None:

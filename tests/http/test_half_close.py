@@ -54,7 +54,7 @@ def test_a_fin_right_behind_the_request_is_served_on(
     """The FIN may come before anybody has looked at the request."""
     patient.script(tokens=TOKENS)
     client = connect()
-    client.send_with_fin(post(patient.path + CHAT, question(stream=stream)))
+    client.send_last(post(patient.path + CHAT, question(stream=stream)))
     assert client.response().status == 200
     assert client.is_closed()
     assert patient.ended("completed")["half_closed_s"] is not None
@@ -67,7 +67,7 @@ def test_by_default_a_fin_right_behind_the_request_is_a_cancel(
     """It is recorded, and whoever reads on gets nothing."""
     control.script(tokens=TOKENS)
     client = connect()
-    client.send_with_fin(post(control.path + CHAT, question(stream=stream)))
+    client.send_last(post(control.path + CHAT, question(stream=stream)))
     assert client.read_to_end() == b""
     left = control.ended("cancelled")
     assert (left["disconnect"]["how"], left["half_closed_s"]) == ("fin", None)
@@ -77,7 +77,8 @@ def test_what_was_asked_before_the_fin_is_answered(patient: Control, connect: Co
     """Requests that came together with the FIN are served one after the other, then it closes."""
     patient.script(tokens=TOKENS)
     client = connect()
-    client.send_with_fin(3 * post(patient.path + CHAT, question(stream=True)))
+    client.send(3 * post(patient.path + CHAT, question(stream=True)))
+    client.half_close()
     assert [client.response().raw.endswith(END) for _ in range(3)] == [True] * 3
     assert client.is_closed()
     nths = [item["connection"]["nth_request"] for item in patient.wait_for(3, outcome="completed")]
@@ -169,8 +170,7 @@ def test_the_command_line_sets_what_sessions_begin_with() -> None:
         send(running.url, "PUT", strict, {"half_close": "cancel"})
         for session in (control, Control(running.url, "strict")):
             with RawClient(running.url) as client:
-                client.chat(session.path)
-                client.half_close()
+                client.send_last(post(session.path + CHAT, question()))
                 client.read_to_end()
         assert control.ended()["outcome"] == "completed"
         assert Control(running.url, "strict").ended()["outcome"] == "cancelled"

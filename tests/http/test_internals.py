@@ -2,6 +2,7 @@
 
 When one of these fails after an update: look through `mockai/http/internals.py` with the new
 source beside it, mend what has changed, run `tests/http`, then note the version in `CHECKED`.
+With another version: `uv run --with aiohttp==3.12.0 python -m pytest tests/http`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import asyncio
 import inspect
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
-from importlib.metadata import version
+from importlib.metadata import requires, version
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import pytest
 from aiohttp import helpers, streams, web, web_protocol
 
 import mockai
-from mockai.http.internals import CHECKED, Connection
+from mockai.http.internals import CHECKED, Connection, Taken
 
 SOURCES = Path(mockai.__file__).parent
 Handler = web_protocol.RequestHandler
@@ -33,19 +34,36 @@ SIGNATURES: list[tuple[Callable[..., Any], str]] = [
     (Handler.finish_response, "self request resp start_time"),
     (Handler.handle_error, "self request status exc message"),
     (Handler.close, "self"),
+    (Handler._process_keepalive, "self"),  # noqa: SLF001 - as we do
     (web.StreamResponse.prepare, "self request"),
     (web.StreamResponse.write_eof, "self data"),
     (streams.StreamReader.is_eof, "self"),
     (streams.EmptyStreamReader.is_eof, "self"),
     (helpers.rfc822_formatted_time, ""),
 ]
-ATTRIBUTES = ["_current_request", "_loop", "_messages", "_waiter", "transport"]
+ATTRIBUTES = [
+    "_current_request",
+    "_keepalive",
+    "_keepalive_handle",
+    "_keepalive_timeout",
+    "_loop",
+    "_messages",
+    "_next_keepalive_close_time",
+    "_waiter",
+    "transport",
+]
 
 
 def test_aiohttp_is_of_a_version_that_was_looked_through() -> None:
     """A new minor version may have changed what no signature shows."""
     installed = tuple(int(part) for part in version("aiohttp").split(".")[:2])
     assert CHECKED[0] <= installed <= CHECKED[1], f"look through internals.py: {__doc__}"
+
+
+def test_what_is_allowed_to_be_installed_was_looked_through_too() -> None:
+    """The oldest version that the package asks for is the oldest of `CHECKED`."""
+    (asked,) = [line for line in requires("mockai-server") or [] if line.startswith("aiohttp")]
+    assert asked == "aiohttp>={}.{}".format(*CHECKED[0]), __doc__
 
 
 @pytest.mark.parametrize(
@@ -63,6 +81,19 @@ def test_what_is_read_of_a_connection_is_still_kept_there(name: str) -> None:
     """These are aiohttp's own; we only look at them."""
     slots = {slot for kind in Handler.__mro__ for slot in getattr(kind, "__slots__", ())}
     assert name in slots, __doc__
+
+
+def test_every_inside_that_is_used_is_looked_at_here() -> None:
+    """A private word of aiohttp's that nobody lists would change without a failure."""
+    tree = ast.parse((SOURCES / "http/internals.py").read_text(encoding="utf-8"))
+    used = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_") and "__" not in node.attr
+    }
+    ours = {name for kind in (Connection, Taken) for name in vars(kind)} | {"_taken_keep_alive"}
+    listed = {*ATTRIBUTES, *(function.__name__ for function, _ in SIGNATURES), "_kwargs"}
+    assert used - ours <= listed, __doc__
 
 
 def test_the_hooks_of_a_connection_are_plain_or_asynchronous_as_ours_are() -> None:
@@ -111,6 +142,10 @@ class Nowhere(asyncio.Transport):
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """Buffer nothing."""
 
+    def is_reading(self) -> bool:
+        """Read on."""
+        return True
+
     def close(self) -> None:
         """Close nothing."""
 
@@ -122,14 +157,20 @@ class Nobody:
         """Count nobody."""
 
 
+def imported(node: ast.AST) -> list[str]:
+    """Return the modules that a statement imports, or imports from."""
+    if isinstance(node, ast.ImportFrom):
+        return [node.module or ""]
+    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+
+
 def test_only_one_module_knows_the_insides() -> None:
     """Everybody else takes what `aiohttp` and `aiohttp.web` export."""
     found = {
         path.relative_to(SOURCES).as_posix()
         for path in SOURCES.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.ImportFrom)
-        and (node.module or "").startswith("aiohttp.")
-        and node.module != "aiohttp.web"
+        for name in imported(node)
+        if name.startswith("aiohttp.") and name != "aiohttp.web"
     }
     assert found == {"http/internals.py"}

@@ -63,8 +63,8 @@ class RawClient:
         """Send bytes as they are."""
         self.sock.sendall(data)
 
-    def send_with_fin(self, data: bytes) -> None:
-        """Send bytes and a FIN in one packet (where the system can), and stay."""
+    def send_last(self, data: bytes) -> None:
+        """Send bytes with the FIN right behind them (Linux: in the same packet), and stay."""
         self.sock.sendall(data, getattr(socket, "MSG_MORE", 0))
         self.half_close()
 
@@ -75,7 +75,7 @@ class RawClient:
     def read_tokens(self, count: int) -> bytes:
         """Read until so many tokens have come and nothing is left unread before the next one."""
         wanted = count + 1 if count else 0  # the role chunk has a content too
-        while not (self.seen.count(b'"content":"') == wanted and self.seen.endswith(b"\r\n")):
+        while not (self.seen.count(b'"content":"') == wanted and self._is_between_events()):
             self._more()
         return self.seen
 
@@ -131,6 +131,11 @@ class RawClient:
         self.sock.close()
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────
+
+    def _is_between_events(self) -> bool:
+        head, _, body = self.seen.partition(b"\r\n\r\n")
+        is_chunked = b"transfer-encoding: chunked" in head
+        return self.seen.endswith(b"\r\n" if is_chunked or not body else b"\n\n")
 
     def _more(self) -> None:
         data = self.sock.recv(1 << 16)

@@ -12,6 +12,9 @@ from mockai.core.checks import CHECKS
 from mockai.core.checks.base import Where
 from mockai.core.errors import MockaiError
 from mockai.core.scenario import Scenario
+from mockai.http.exchange_routes import _FILTERS
+from mockai.http.session_routes import SessionSettings
+from mockai.pytest_plugin import settings
 
 SAID: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({}, {"reply": [{"faker": 100}]}),
@@ -143,3 +146,16 @@ def test_python_knows_every_word_of_a_check(kind: str) -> None:
     said = get_type_hints(words.get(kind, terms.WhereTerms)).keys()
     fields = CHECKS[kind].model_fields.keys() - {"where"}
     assert said == fields | Where.model_fields.keys()
+
+
+def test_python_and_pytest_say_of_a_session_what_the_control_api_understands() -> None:
+    """Its own end (`ttl`) alone is nothing for a test: the session ends with it."""
+    there = SessionSettings.model_fields.keys() - {"ttl"}
+    assert set(terms.SessionTerms.__annotations__) == there
+    assert set(settings._SESSION) == there  # noqa: SLF001 - the list that the marker knows
+    assert there <= set(settings.Config.__annotations__)
+
+
+def test_python_finds_exchanges_by_what_the_control_api_finds_them_by() -> None:
+    """A filter that a language lacks is looked for in the list by hand."""
+    assert set(terms.FilterTerms.__annotations__) == set(_FILTERS)

@@ -72,6 +72,6 @@ def test_the_readme_names_every_fixture() -> None:
 def test_the_readme_names_every_word_of_the_marker() -> None:
     """As pytest itself shows it by --markers."""
     words = settings.MARKER.partition("(")[2].partition(")")[0].split(", ")
-    assert len(words) == 5
+    assert len(words) == 6
     for word in words:
         assert f"`{word.partition('=')[0]}`" in README

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mockai.core.exchange import Exchange, Timing, Tokens
+from mockai.core.exchange import Delivery, Exchange, Timing, Tokens
 from mockai.core.timeline import draw, events
 from tests.support.facts import (
     cancelled_exchange,
@@ -26,6 +26,8 @@ CUT_AT_GATE = cancelled_exchange(
 )
 
 
+NOT_BEGUN = Timing(ended_s=0.5)
+UNREAD = Delivery(stalled_s=1.204)
 BEGUN = ["0.00 head 200", "0.20 first token"]
 
 
@@ -89,6 +91,31 @@ BEGUN = ["0.00 head 200", "0.20 first token"]
             [*BEGUN, "0.42 held at 'hold-1' (12 tokens)"],
         ),
         (open_exchange(timing=Timing(), tokens=Tokens()), ["0.00 request"]),
+        (
+            cancelled_exchange(0.5, 0, phase="receiving", timing=NOT_BEGUN),
+            ["0.00 request", "0.50 client left during receipt (fin, 0 tokens)"],
+        ),
+        (
+            cancelled_exchange(0.5, 0, phase="before_headers", timing=NOT_BEGUN),
+            ["0.00 request", "0.50 client left before the head (fin, 0 tokens)"],
+        ),
+        (
+            cancelled_exchange(0.5, 0, phase="before_first_token", timing=Timing(headers_s=0.0)),
+            ["0.00 head 200", "0.50 client left (fin, 0 tokens)"],
+        ),
+        (
+            cancelled_exchange(9.0, 400, phase="after_last_token"),
+            [*BEGUN, "9.00 client left after the last token (fin, 400 tokens)"],
+        ),
+        (
+            cancelled_exchange(1.7, 37, delivery=UNREAD),
+            [*BEGUN, "1.70 client left (fin, 37 tokens, unread for 1.20 s)"],
+        ),
+        (open_exchange(delivery=UNREAD), [*BEGUN, "0.42 12 tokens so far, unread for 1.20 s"]),
+        (
+            completed_exchange(delivery=UNREAD),
+            [*BEGUN, "8.20 done (400 tokens, unread for 1.20 s)"],
+        ),
         (REFUSED, ["0.00 request", "0.00 failed: refused"]),
         (
             CUT_AT_GATE,
