@@ -17,7 +17,7 @@ from pydantic import Field, TypeAdapter
 from mockai.core.documents import MAX_BYTES, ContentType, read_documents
 from mockai.core.errors import ScenarioError
 from mockai.core.explaining import ModelT, validated
-from mockai.core.mistakes import Loc, Mistake
+from mockai.core.mistakes import Loc, Mark, Mistake
 from mockai.core.model import Model
 from mockai.core.playable import unplayable
 from mockai.core.scenario import Scenario
@@ -161,12 +161,18 @@ class _Load:
         documents, mistakes = read_documents(text, content_type)
         self._say(source, mistakes)
         if documents or not mistakes:
-            self.documents(documents, source, name)
+            self.documents(documents, source, name, begins=(1, 1))
 
-    def documents(self, documents: Iterable[Document], source: str, name: str | None) -> None:
+    def documents(
+        self,
+        documents: Iterable[Document],
+        source: str,
+        name: str | None,
+        begins: Mark | None = None,
+    ) -> None:
         items = [item for document in documents for item in _items(document, source)]
         if not items:
-            self._say(source, [Mistake("no scenario in it")])
+            self._say(source, [Mistake("no scenario in it", mark=begins)])
         elif name is not None and len(items) > 1:
             self._say(source, [Mistake(f"one scenario '{name}' is asked for (got {len(items)})")])
         else:

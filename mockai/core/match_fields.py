@@ -9,7 +9,7 @@ from typing import Any
 import regex
 from pydantic import Field, field_validator
 
-from mockai.core.model import Model
+from mockai.core.model import Model, Nth
 from mockai.core.pattern_text import text_matching
 
 PATIENCE_S = 0.25
@@ -68,9 +68,7 @@ class Match(Model):
     tool_result: bool | None = Field(
         default=None, description="whether the result of a tool call is among the messages"
     )
-    nth: int | tuple[int, ...] | None = Field(
-        default=None, description="the nth request of the session, from 1"
-    )
+    nth: Nth | None = Field(default=None, description="the nth request of the session, from 1")
     json_: dict[str, Any] = Field(
         default_factory=dict,
         alias="json",

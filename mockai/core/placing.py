@@ -93,7 +93,8 @@ class Places:
         total = self.tokens[-1]
         if token <= total:
             return bisect_left(self.tokens, token) + 1
-        why = f"at token {token}: the reply has only {total} tokens of {self.encoding}"
+        only = f"{total} token{'' if total == 1 else 's'}"
+        why = f"at token {token}: the reply has only {only} of {self.encoding}"
         return self._beyond(why, step, "at_token")
 
     def _frame_at(self, seconds: float, step: int) -> int:

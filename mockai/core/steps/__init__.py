@@ -62,4 +62,4 @@ else:
     ]
 """A step in its single-key form."""
 
-__all__ = ["STEPS", "AnyStep", "FinishStep", "Step"]
+__all__ = ["STEPS", "AnyStep", "Step"]

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from mockai.core.steps.pacing import HoldArguments
 
 
+MOST_TOKENS = 1_000_000
+"""That one scenario may ask for by number, all its replies together."""
+
+
 class RequestFields(Protocol):
     """What a step may know of the request that it answers."""
 
@@ -80,6 +84,14 @@ class Step(Model):
     def build(self, to: Builder) -> None:
         """Add what the step stands for."""
         raise AssertionError(self.kind)
+
+    def ends(self) -> bool:
+        """Say whether nothing can follow this step."""
+        return False
+
+    def asked_tokens(self) -> int:
+        """Return how many tokens are asked for by number."""
+        return 0
 
     def asks_request(self) -> bool:
         """Say whether this step looks at the request, so that each request has its own reply."""

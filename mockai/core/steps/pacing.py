@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, model_validator
 
 from mockai.core.model import Model, Name
 from mockai.core.steps.base import Builder, Step, shorthand
@@ -16,12 +16,20 @@ HOLD_TIMEOUT_S = 60.0
 class HoldArguments(Model):
     """Where to hold and for how long at most; without a position, at its place in the list."""
 
+    model_config = ConfigDict(json_schema_extra={"not": {"required": ["at_token", "at"]}})
+
     name: Name | None = None
     at_token: int | None = Field(
         default=None, ge=0, description="after this many tokens of the reply"
     )
     at: Literal["headers", "first_token", "done"] | None = None
     timeout: Duration = HOLD_TIMEOUT_S
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.at_token is not None and self.at is not None:
+            raise ValueError("stands at one place: either at_token or at")
+        return self
 
 
 class HoldStep(Step):
