@@ -22,6 +22,7 @@ from mockai.core.rate_limit import RateLimiter
 from mockai.core.reply import Reply
 from mockai.core.scenario import DEFAULT_SCENARIO, Scenario
 from mockai.core.staging import Staged, jittered, joined, staged
+from mockai.core.steps.base import MOST_TOKENS
 from mockai.core.tokens import Encoding, get_encoding
 
 
@@ -50,7 +51,10 @@ class Entry:
     def staged(
         self, request: ChatRequest, encoding: Encoding, speed: float, *, ordinal: int, seed: int
     ) -> Staged:
-        """Return the reply as this request gets it, on play `ordinal`."""
+        """Return the reply as this request gets it, on play `ordinal`.
+
+        Raises `OpenAIError` when so many choices of it are more than anybody can mean.
+        """
         turn = (ordinal - 1) % len(self.scenario.turns or (None,))
         replies = [
             self._limited(request, encoding, speed, turn, choice)
@@ -79,6 +83,8 @@ class Entry:
         self, request: ChatRequest, encoding: Encoding, speed: float, turn: int, choice: int
     ) -> Reply:
         reply = self._compiled(request, encoding, speed, turn, choice=choice)
+        if choice == 0 and request.choices > 1 and reply.total * request.choices > MOST_TOKENS:
+            raise openai_errors.too_many_choices(request.choices, reply.total, MOST_TOKENS)
         if not self.scenario.obey_limits:
             return reply
         return limited(reply, max_tokens=request.max_tokens, stop=request.stop)
