@@ -143,6 +143,7 @@ def test_its_timeline_is_in_order(data: dict[str, Any], asked: dict[str, Any]) -
 def harmed(scenario: Scenario) -> bool:
     """Say whether a fault, or raw bytes, may make of the answer what no client can read."""
     steps = [step for turn in (scenario.turns or (scenario.reply or (),)) for step in turn]
+    # (a choice has neither faults nor raw bytes of its own)
     faults = [getattr(step, step.kind, None) for step in steps]
     return any(step.kind == "raw" for step in steps) or any(
         isinstance(fault, Error | Cut) or (isinstance(fault, Mangle) and fault.how not in UNHARMED)

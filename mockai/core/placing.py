@@ -46,6 +46,8 @@ class Places:
     tokens: Sequence[int]
     ns: Callable[[float], int]
     """From seconds of the script to nanoseconds of the timeline."""
+    choice: int = 0
+    """Of several, holds and faults are those of the first: the others may be shorter."""
 
     def holds(self, asked: Sequence[Asked[HoldArguments]]) -> tuple[HoldPoint, ...]:
         """Return the holds in the order in which a play reaches them."""
@@ -105,7 +107,7 @@ class Places:
         return self._beyond(f"at {show_seconds(seconds)}: the reply ends at {ends}", step, "at")
 
     def _beyond(self, why: str, step: int, field: str) -> int:
-        if self.scenario.looks_at_request(self.turn):
+        if self.choice or self.scenario.looks_at_request(self.turn):
             return len(self.due_s)
         loc = loc_of(self.scenario, self.turn, step)
         raise UnplayableError(self.scenario.name, f"{loc[-1]} {why}", (*loc, field))

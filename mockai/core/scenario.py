@@ -140,6 +140,10 @@ class Scenario(Model):
             return self.reply or ()
         return self.turns[turn % len(self.turns)]
 
+    def choices_of(self, turn: int) -> int:
+        """Return how many choices of one turn have steps of their own; at least one."""
+        return max((step.choices_told() for step in self.steps_of(turn)), default=1)
+
     def looks_at_request(self, turn: int) -> bool:
         """Say whether a step of this turn needs the request."""
         return any(step.asks_request() for step in self.steps_of(turn))

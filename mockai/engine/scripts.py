@@ -43,10 +43,14 @@ class Entry:
         return self.scenario.plays is not None and self.played >= self.scenario.plays
 
     def compile_all(self, speed: float) -> None:
-        """Compile every turn for any model. Raises `ScenarioError` for what cannot be played."""
+        """Compile every turn and choice, for any model.
+
+        Raises `ScenarioError` for what cannot be played.
+        """
         for encoding in map(get_encoding, ENCODINGS):
             for turn in range(len(self.scenario.turns or (None,))):
-                self._compiled(None, encoding, speed, turn, choice=0)
+                for choice in range(self.scenario.choices_of(turn)):
+                    self._compiled(None, encoding, speed, turn, choice=choice)
 
     def staged(
         self, request: ChatRequest, encoding: Encoding, speed: float, *, ordinal: int, seed: int

@@ -49,9 +49,16 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     turns, reply = data.pop("turns", None), data.pop("reply", None) or []
     for steps in turns or [reply]:
         steps.extend(draw(st.lists(_STEP, min_size=1, max_size=4)))
-        steps[:-1] = [step for step in steps[:-1] if "finish" not in step]
+        for said in [steps, *(said for step in steps for said in step.get("choices", ()))]:
+            said[:-1] = [step for step in said[:-1] if not _ends(step)]
         steps[:0] = draw(st.sampled_from([[], [{"faker": 9}], [{"faker": 9}]]))
     return {**data, "turns": turns} if turns else {**data, "reply": reply}
+
+
+def _ends(step: dict[str, Any]) -> bool:
+    return "finish" in step or any(
+        _ends(inner) for said in step.get("choices", ()) for inner in said
+    )
 
 
 def _strategy(schema: Any) -> Drawn:

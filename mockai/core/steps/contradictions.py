@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from mockai.core.mistakes import Loc
 from mockai.core.steps.base import Step
+from mockai.core.steps.choices import ChoicesStep
 from mockai.core.steps.faults import Cut, Error, Silence
 from mockai.core.steps.pacing import HoldStep
 
@@ -19,6 +20,10 @@ Contradiction = tuple[Loc, str]
 
 def contradictions(steps: Sequence[Step]) -> Iterator[Contradiction]:
     """Yield what in a reply makes no sense together."""
+    for place, step in enumerate(steps):
+        for number, said in enumerate(step.choices if isinstance(step, ChoicesStep) else ()):
+            for at, text in contradictions(said):
+                yield (place, step.kind, step.kind, number, *at), text
     for place, step in enumerate(steps[:-1]):
         if step.ends():
             yield (place, step.kind, step.kind), "must be the last step: nothing can follow it"
