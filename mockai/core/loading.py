@@ -24,6 +24,8 @@ from mockai.core.scenario import Scenario
 from mockai.core.steps import Step
 from mockai.core.yaml_marks import MAX_DEPTH, Document
 
+MAX_TOKENS = 5_000_000
+"""That the scenarios of one load may ask for by number, together: all of them are compiled."""
 MAX_SHOWN = 50
 """Mistakes that are shown of one load; the rest is counted."""
 
@@ -129,6 +131,7 @@ class _Load:
         self._playable = playable
         self._found: dict[str, tuple[Scenario, _Item]] = {}
         self._mistakes: list[tuple[str, Mistake]] = []
+        self._tokens = 0
 
     def result(self) -> list[Scenario]:
         if self._mistakes:
@@ -191,8 +194,18 @@ class _Load:
             text = f"must be '{name}', as asked for, or left out (got '{scenario.name}')"
             self._say(item.source, [item.place(Mistake(text, ("name",)))])
         else:
-            self._say(item.source, map(item.place, unplayable(scenario) if self._playable else ()))
+            self._say(item.source, map(item.place, self._unplayable(scenario)))
             self._keep(scenario, item)
+
+    def _unplayable(self, scenario: Scenario) -> list[Mistake]:
+        if not self._playable:
+            return []
+        self._tokens += scenario.asked_tokens
+        if self._tokens > MAX_TOKENS:
+            return [
+                Mistake(f"up to here {self._tokens:,} tokens; {MAX_TOKENS:,} in all is the most")
+            ]
+        return unplayable(scenario)
 
     def _keep(self, scenario: Scenario, item: _Item) -> None:
         _, first = self._found.setdefault(scenario.name, (scenario, item))

@@ -7,6 +7,7 @@ requests are matched in `matching`. Nothing here plays anything: see `compile`.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -69,6 +70,10 @@ class RateLimit(Model):
 Steps = tuple[AnyStep, ...]
 
 
+def _asked_tokens(turns: Iterable[Iterable[Step]]) -> int:
+    return sum(step.asked_tokens() for steps in turns for step in steps)
+
+
 class Scenario(Model):
     """A script on paper.
 
@@ -107,7 +112,7 @@ class Scenario(Model):
         for turn, steps in enumerate(turns):
             for at, text in contradictions(steps):
                 raise misplaced(text, (turn, *at) if is_turns else at)
-        asked = sum(step.asked_tokens() for steps in turns for step in steps)
+        asked = _asked_tokens(turns)
         if asked > MOST_TOKENS:
             raise ValueError(f"must be {MOST_TOKENS:,} tokens at most in all (got {asked:,})")
         return value
@@ -117,6 +122,11 @@ class Scenario(Model):
         if (self.reply is None) == (self.turns is None):
             raise ValueError("needs either reply or turns")
         return self
+
+    @property
+    def asked_tokens(self) -> int:
+        """How many tokens it asks for by number, all its replies together."""
+        return _asked_tokens(self.turns or (self.reply or (),))
 
     @property
     def plays(self) -> int | None:

@@ -96,3 +96,15 @@ def test_a_rate_limit_limits_something() -> None:
     """One without figures would let everything through."""
     said = "s.yaml:3:1: rate_limit: needs requests_per_minute or tokens_per_minute"
     assert wrong("name: a\nreply: []\nrate_limit: {}\n") == said
+
+
+def test_the_scenarios_of_one_load_ask_for_five_million_tokens_at_most() -> None:
+    """All are compiled before one is kept: a small file must not keep us busy for hours."""
+    text = "".join(f"- {{name: s{n}, reply: [{{faker: 1000000}}]}}\n" for n in range(9))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mockai.core.loading.unplayable", lambda _: [])
+        with pytest.raises(ScenarioError) as caught:
+            parse_scenarios(text, source="s.yaml", playable=True)
+    said = str(caught.value).splitlines()
+    assert said[0] == "s.yaml:6:3: 5: up to here 6,000,000 tokens; 5,000,000 in all is the most"
+    assert len(said) == 4

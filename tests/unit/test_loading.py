@@ -434,6 +434,13 @@ def test_a_text_that_grows_is_refused(text: str) -> None:
     assert line.endswith("more than 100,000 values, aliases counted each time they are used")
 
 
+def test_a_long_text_that_is_repeated_is_refused() -> None:
+    """Few values, but much to say: an alias costs nothing to read, and much to send."""
+    text = f"- &t {'x' * 999_999}\n" + "- *t\n" * 5
+    (line,) = wrong(text)
+    assert line == "s.yaml:1:3: more than 5,000,000 characters, aliases counted each time"
+
+
 def test_a_flood_ends_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound holds while the text is parsed: the bad syntax behind it is never reached."""
     monkeypatch.setattr(yaml_marks, "MAX_NODES", 100)
