@@ -157,6 +157,7 @@ TOP = ", ".join(Scenario.model_fields)
 FAKER = "'tokens'? allowed: tokens, locale"
 REASONS = "'stop', 'length', 'content_filter' or 'tool_calls'"
 CODES = f"{', '.join(ERRORS)}; or no code and a status; did you mean 'rate_limit_exceeded'?"
+LOCKED = "{status: 409}, or conversation_locked"
 WAYS = f"{', '.join(MANGLES)}; did you mean 'crlf'?"
 KINDS = f"a step is a mapping with one key of: {', '.join(STEPS)}"
 
@@ -191,6 +192,11 @@ MISTAKES = [
         "error: rate_limit_exceded",
         [f"6:5: reply.1.error.code: unknown code 'rate_limit_exceded'; allowed are {CODES}"],
     ),
+    (
+        "error: 409",
+        [f"6:5: reply.1.error.code: 409 is a status, not a code: write {LOCKED}"],
+    ),
+    ("hold: 12", ["6:5: reply.1.hold.name: 12 is no name: write {at_token: 12}"]),
     ("mangle: crfl", [f"6:5: reply.1.mangle.how: unknown way 'crfl'; allowed are {WAYS}"]),
     (
         "cut: {nth: 0}",

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from random import Random
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from mockai.core.mangling import MANGLES
-from mockai.core.mistakes import meant
+from mockai.core.mistakes import meant, shown
 from mockai.core.model import Model, Nth
 from mockai.core.scripted_errors import ERRORS
 from mockai.core.steps.base import Builder, Step, shorthand
@@ -78,8 +78,18 @@ def _known(what: str, allowed: Collection[str], otherwise: str = "") -> AfterVal
     return AfterValidator(check)
 
 
+def _no_status(value: Any) -> Any:
+    """Tell who writes `error: 429` what to write: there are several errors of that status."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        codes = [code for code, facts in ERRORS.items() if facts.status == value]
+        instead = f"{{status: {value}}}" + "".join(f", or {code}" for code in codes)
+        raise ValueError(f"{shown(value)} is a status, not a code: write {instead}")
+    return value
+
+
 Code = Annotated[
     str,
+    BeforeValidator(_no_status, json_schema_input_type=str),
     _known("code", ERRORS, "; or no code and a status"),
     Field(json_schema_extra={"enum": [*ERRORS]}),
 ]
