@@ -22,6 +22,7 @@ from mockai.core.model import Model
 from mockai.core.playable import unplayable
 from mockai.core.scenario import Scenario
 from mockai.core.steps import Step
+from mockai.core.steps.choices import ChoicesStep
 from mockai.core.yaml_marks import MAX_DEPTH, Document
 
 MAX_TOKENS = 5_000_000
@@ -94,6 +95,8 @@ def _dumped(model: Model) -> dict[str, Any]:
 
 def _dumped_step(step: Step) -> dict[str, Any]:
     """Return a step with its one key, also where the value of that is the default."""
+    if isinstance(step, ChoicesStep):
+        return {step.kind: [[_dumped_step(inner) for inner in said] for said in step.choices]}
     return _dumped(step) or step.model_dump(mode="json", by_alias=True)
 
 

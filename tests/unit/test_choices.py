@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mockai.core.errors import ScenarioError
-from mockai.core.loading import parse_scenarios
+from mockai.core.loading import dump_scenario, parse_scenarios, validate_scenarios
 from mockai.core.playable import unplayable
 from tests.support.facts import scenario_of
 from tests.support.world import World
@@ -95,6 +95,14 @@ def test_what_is_wrong_in_a_choice_is_named_with_its_place(choices: str, why: st
         parse_scenarios(text, source="s.yaml", playable=True)
     assert str(caught.value).startswith("s.yaml:2:")
     assert why in str(caught.value)
+
+
+def test_a_step_of_a_choice_keeps_its_key_when_it_is_shown() -> None:
+    """Also where its value is the default: what is shown can be sent again."""
+    told = {"name": "a", "reply": [{"choices": [[{"json": None}], [{"text": "a"}, {"faker": 3}]]}]}
+    (scenario,) = validate_scenarios(told, source="s")
+    assert dump_scenario(scenario)["reply"][0]["choices"][0] == [{"json": None}]
+    assert validate_scenarios(dump_scenario(scenario), source="s") == [scenario]
 
 
 def test_in_a_stream_they_take_turns() -> None:
