@@ -100,6 +100,10 @@ class _Compiler:
     # ── what steps ask for ───────────────────────────────────────────────────────────────────
 
     @property
+    def choice(self) -> int:
+        return self._choice
+
+    @property
     def begun(self) -> bool:
         return any(delta.channel == "content" for delta in self._deltas)
 
@@ -195,6 +199,7 @@ class _Compiler:
         return Places(
             scenario=self._scenario,
             turn=self._turn,
+            choice=self._choice,
             due_s=self._due_s,
             tokens=self._tokens,
             encoding=self._encoding.name,

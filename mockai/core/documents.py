@@ -26,7 +26,7 @@ def read_documents(text: str | bytes, content_type: ContentType | None = None) -
     Without a content type, what begins as JSON and is JSON is JSON; all else is YAML.
     """
     if len(text) > MAX_BYTES:
-        return [], [Mistake(f"larger than {MAX_BYTES // 1_000_000} MB")]
+        return [], [_too_large(text)]
     decoded = _decoded(text)
     if isinstance(decoded, Mistake):
         return [], [decoded]
@@ -37,6 +37,14 @@ def read_documents(text: str | bytes, content_type: ContentType | None = None) -
         if documents:
             return documents, []
     return read_yaml(decoded)
+
+
+def _too_large(text: str | bytes) -> Mistake:
+    """Return the mistake, marked with the place from where on it is too much."""
+    kept = text[:MAX_BYTES]
+    lines = kept.split(b"\n") if isinstance(kept, bytes) else kept.split("\n")
+    mark = (len(lines), len(lines[-1]) + 1)
+    return Mistake(f"larger than {MAX_BYTES // 1_000_000} MB", mark=mark)
 
 
 def _decoded(text: str | bytes) -> str | Mistake:
@@ -59,7 +67,8 @@ def _read_json(text: str) -> _Read:
     except json.JSONDecodeError as error:
         return [], [Mistake(f"not JSON: {error.msg}", mark=(error.lineno, error.colno))]
     except RecursionError:
-        return [], [Mistake("not JSON: nested too deeply")]
+        _, mistakes = _read_as_yaml(text)  # which knows the place
+        return [], mistakes[:1] or [Mistake("not JSON: nested too deeply")]
     except ValueError as error:  # a duplicate key, NaN, a number of more than 4,300 digits
         documents, mistakes = _read_as_yaml(text)
         return [], mistakes if documents and mistakes else [Mistake(f"not JSON: {error}")]

@@ -9,12 +9,11 @@ from __future__ import annotations
 import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, Tag, ValidationError
 
-from mockai.core.mistakes import Loc, Mistake, shown
+from mockai.core.mistakes import Loc, Mistake, meant, shown
 from mockai.core.model import NAME
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -125,7 +124,7 @@ def _own_words(error: ValueError, value: Any) -> str:
 
 def _unknown_key(place: _Place) -> str:
     key, allowed = str(place.loc[-1]), place.allowed
-    hint = _near(key, allowed) or ";"
+    hint = meant(key, allowed) or ";"
     return f"unknown key {shown(key)}{hint} allowed: {', '.join(allowed)}"
 
 
@@ -134,12 +133,7 @@ def _meant(value: Any, kinds: Sequence[str]) -> str:
     if not isinstance(value, dict) or len(value) != 1:
         return ""
     (key,) = value
-    return _near(str(key), kinds)
-
-
-def _near(key: str, allowed: Sequence[str]) -> str:
-    near = get_close_matches(key, allowed, n=1)
-    return f"; did you mean '{near[0]}'?" if near else ""
+    return meant(str(key), kinds)
 
 
 # ── where: pydantic's path as the writer sees it ─────────────────────────────────────────────

@@ -7,6 +7,7 @@ keeps the one or the other of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from math import ceil, floor
@@ -22,6 +23,7 @@ MAX_LENGTH = 10_000  # characters
 ORDINARY_LENGTH = 60
 SPAN = 100  # from one bound to where the other would be
 TRIES = 30
+LENGTH_TRIES = 300  # of texts that match, for one of the right length
 _EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 _YEAR_S = 365 * 24 * 3600
 
@@ -64,13 +66,16 @@ def string(schema: Schema, rng: Random) -> str:
 
 
 def _of_pattern(pattern: str, low: int, high: int, rng: Random) -> str | None:
-    """A text that matches; of the right length if one comes up."""
+    """A text that matches; of the right length if one comes up. None for a pattern too slow."""
     best = None
-    for _ in range(TRIES):
-        text = text_matching(pattern, rng, reach=3 + 2 * low)
-        if text is not None and low <= len(text) <= high:
-            return text
-        best = text if best is None else best
+    with suppress(TimeoutError):
+        for tries in range(LENGTH_TRIES):
+            text = text_matching(pattern, rng, reach=3 + 2 * low)
+            if text is not None and low <= len(text) <= high:
+                return text
+            best = text if best is None else best
+            if best is None and tries >= TRIES:
+                break
     return best
 
 

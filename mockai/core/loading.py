@@ -17,13 +17,16 @@ from pydantic import Field, TypeAdapter
 from mockai.core.documents import MAX_BYTES, ContentType, read_documents
 from mockai.core.errors import ScenarioError
 from mockai.core.explaining import ModelT, validated
-from mockai.core.mistakes import Loc, Mistake
+from mockai.core.mistakes import Loc, Mark, Mistake
 from mockai.core.model import Model
 from mockai.core.playable import unplayable
 from mockai.core.scenario import Scenario
 from mockai.core.steps import Step
+from mockai.core.steps.choices import ChoicesStep
 from mockai.core.yaml_marks import MAX_DEPTH, Document
 
+MAX_TOKENS = 5_000_000
+"""That the scenarios of one load may ask for by number, together: all of them are compiled."""
 MAX_SHOWN = 50
 """Mistakes that are shown of one load; the rest is counted."""
 
@@ -92,6 +95,8 @@ def _dumped(model: Model) -> dict[str, Any]:
 
 def _dumped_step(step: Step) -> dict[str, Any]:
     """Return a step with its one key, also where the value of that is the default."""
+    if isinstance(step, ChoicesStep):
+        return {step.kind: [[_dumped_step(inner) for inner in said] for said in step.choices]}
     return _dumped(step) or step.model_dump(mode="json", by_alias=True)
 
 
@@ -129,6 +134,7 @@ class _Load:
         self._playable = playable
         self._found: dict[str, tuple[Scenario, _Item]] = {}
         self._mistakes: list[tuple[str, Mistake]] = []
+        self._tokens = 0
 
     def result(self) -> list[Scenario]:
         if self._mistakes:
@@ -161,12 +167,18 @@ class _Load:
         documents, mistakes = read_documents(text, content_type)
         self._say(source, mistakes)
         if documents or not mistakes:
-            self.documents(documents, source, name)
+            self.documents(documents, source, name, begins=(1, 1))
 
-    def documents(self, documents: Iterable[Document], source: str, name: str | None) -> None:
+    def documents(
+        self,
+        documents: Iterable[Document],
+        source: str,
+        name: str | None,
+        begins: Mark | None = None,
+    ) -> None:
         items = [item for document in documents for item in _items(document, source)]
         if not items:
-            self._say(source, [Mistake("no scenario in it")])
+            self._say(source, [Mistake("no scenario in it", mark=begins)])
         elif name is not None and len(items) > 1:
             self._say(source, [Mistake(f"one scenario '{name}' is asked for (got {len(items)})")])
         else:
@@ -185,8 +197,18 @@ class _Load:
             text = f"must be '{name}', as asked for, or left out (got '{scenario.name}')"
             self._say(item.source, [item.place(Mistake(text, ("name",)))])
         else:
-            self._say(item.source, map(item.place, unplayable(scenario) if self._playable else ()))
+            self._say(item.source, map(item.place, self._unplayable(scenario)))
             self._keep(scenario, item)
+
+    def _unplayable(self, scenario: Scenario) -> list[Mistake]:
+        if not self._playable:
+            return []
+        self._tokens += scenario.asked_tokens
+        if self._tokens > MAX_TOKENS:
+            return [
+                Mistake(f"up to here {self._tokens:,} tokens; {MAX_TOKENS:,} in all is the most")
+            ]
+        return unplayable(scenario)
 
     def _keep(self, scenario: Scenario, item: _Item) -> None:
         _, first = self._found.setdefault(scenario.name, (scenario, item))

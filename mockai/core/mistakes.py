@@ -6,7 +6,9 @@ Shared by everything that reads scenarios. Must not know YAML, JSON or a model.
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 Loc = tuple[str | int, ...]
@@ -43,6 +45,12 @@ def shown(value: Any) -> str:
         return _SHORT.repr(value)
     except ValueError:  # Python does not print a number of more than 4,300 digits
         return "a very long number"
+
+
+def meant(word: str, allowed: Iterable[str]) -> str:
+    """Return "; did you mean …?" for the word that this one is probably a misspelling of."""
+    near = get_close_matches(word, list(allowed), n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
 
 
 def _part(part: str | int) -> str:

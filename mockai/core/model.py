@@ -14,6 +14,9 @@ from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, c
 NAME = r"^[A-Za-z0-9_-]{1,64}$"
 Name = Annotated[str, Field(pattern=NAME)]
 """A session, scenario, gate or mark name: 1 to 64 letters, digits, `_` or `-`."""
+Ordinal = Annotated[int, Field(ge=1)]
+Nth = Ordinal | Annotated[tuple[Ordinal, ...], Field(min_length=1)]
+"""Which of several in a row, from 1: one of them, or some."""
 
 
 def _number(error: Any) -> Callable[[Any], Any]:

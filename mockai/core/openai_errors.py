@@ -103,6 +103,15 @@ def no_scenario(message: str) -> OpenAIError:
     return OpenAIError(404, message, code="no_scenario_matched")
 
 
+def too_many_choices(n: int, tokens: int, most: int) -> OpenAIError:
+    """The scenario's answer, `n` times, is more than a server should be asked to make."""
+    sentence = (
+        f"n is {n}, and this scenario answers with {tokens:,} tokens: {n * tokens:,} in all, "
+        f"where {most:,} is the most. Ask for fewer choices, or script fewer tokens."
+    )
+    return OpenAIError(400, sentence, param="n", code="too_many_tokens")
+
+
 def session_not_found(session: str) -> OpenAIError:
     """The session was never made."""
     sentence = f"There is no session '{session}'. {_how_to_make(session)}"

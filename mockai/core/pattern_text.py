@@ -13,6 +13,10 @@ from importlib import import_module
 from random import Random
 from typing import Any
 
+from mockai.core import boxed_regex
+
+PATIENCE_S = 0.05
+"""How long it may take to see that a text fits: the pattern may be anybody's."""
 MAX_STEPS = 10_000  # characters and repeats: `(a{1000}){1000}` must not fill the memory
 _WORD = string.ascii_letters + string.digits + "_"
 _PRINTABLE = _WORD + string.punctuation + " "
@@ -25,9 +29,10 @@ class _TooLongError(Exception):
 
 
 def text_matching(pattern: str, rng: Random, *, reach: int = 3) -> str | None:
-    """A text in which `re.search` finds the pattern; None where there was no luck.
+    """A text in which the pattern is found; None where there was no luck.
 
     A repeat (`?`, `*`, `+`, `{2,8}`) is played up to `reach` times more than it must be.
+    Raises `TimeoutError` when it takes too long to see whether the text fits.
 
     >>> text_matching("^[A-C]{2}-7$", Random(1))
     'CA-7'
@@ -36,9 +41,12 @@ def text_matching(pattern: str, rng: Random, *, reach: int = 3) -> str | None:
         # The parser has no public name, and reading patterns anew would be longer than this file.
         tree = import_module("re._parser").parse(pattern)
         text = "".join(_Player(rng, reach).play(tree))
-        return text if re.search(pattern, text) else None
-    except (re.error, Warning, OverflowError, RecursionError, KeyError, _TooLongError):
+        fits = boxed_regex.found(pattern, text, PATIENCE_S)
+    except (re.error, Warning, ValueError, OverflowError, RecursionError, KeyError, _TooLongError):
         return None
+    if fits is None:
+        raise TimeoutError
+    return text if fits else None
 
 
 class _Player:

@@ -46,6 +46,8 @@ class Places:
     tokens: Sequence[int]
     ns: Callable[[float], int]
     """From seconds of the script to nanoseconds of the timeline."""
+    choice: int = 0
+    """Of several, holds and faults are those of the first: the others may be shorter."""
 
     def holds(self, asked: Sequence[Asked[HoldArguments]]) -> tuple[HoldPoint, ...]:
         """Return the holds in the order in which a play reaches them."""
@@ -93,7 +95,8 @@ class Places:
         total = self.tokens[-1]
         if token <= total:
             return bisect_left(self.tokens, token) + 1
-        why = f"at token {token}: the reply has only {total} tokens of {self.encoding}"
+        only = f"{total} token{'' if total == 1 else 's'}"
+        why = f"at token {token}: the reply has only {only} of {self.encoding}"
         return self._beyond(why, step, "at_token")
 
     def _frame_at(self, seconds: float, step: int) -> int:
@@ -104,7 +107,7 @@ class Places:
         return self._beyond(f"at {show_seconds(seconds)}: the reply ends at {ends}", step, "at")
 
     def _beyond(self, why: str, step: int, field: str) -> int:
-        if self.scenario.looks_at_request(self.turn):
+        if self.choice or self.scenario.looks_at_request(self.turn):
             return len(self.due_s)
         loc = loc_of(self.scenario, self.turn, step)
         raise UnplayableError(self.scenario.name, f"{loc[-1]} {why}", (*loc, field))

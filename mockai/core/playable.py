@@ -20,8 +20,9 @@ def unplayable(scenario: Scenario) -> list[Mistake]:
     found: dict[tuple[str | int, ...], Mistake] = {}
     for encoding in map(get_encoding, ENCODINGS):
         for turn in range(len(scenario.turns or (None,))):
-            try:
-                compile_reply(scenario, encoding, turn=turn)
-            except UnplayableError as error:
-                found.setdefault(error.loc, Mistake(error.why, error.loc))
+            for choice in range(scenario.choices_of(turn)):
+                try:
+                    compile_reply(scenario, encoding, turn=turn, choice=choice)
+                except UnplayableError as error:
+                    found.setdefault(error.loc, Mistake(error.why, error.loc))
     return list(found.values())

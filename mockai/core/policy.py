@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from mockai.core.mistakes import meant
 from mockai.core.model import Model, Name
 from mockai.core.units import Duration
 
@@ -228,7 +229,8 @@ def preset(name: str) -> Policy:
     """Return the policy of a preset. Raises `ValueError` that lists them all."""
     if name in PRESETS:
         return PRESETS[name].policy
-    raise ValueError(f"unknown policy {name!r}; allowed are {', '.join(PRESETS)}")
+    allowed = ", ".join(PRESETS)
+    raise ValueError(f"unknown policy {name!r}; allowed are {allowed}{meant(name, PRESETS)}")
 
 
 def _chosen(value: Any) -> Any:

@@ -7,6 +7,7 @@ requests are matched in `matching`. Nothing here plays anything: see `compile`.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -16,7 +17,9 @@ from mockai.core.checks.base import Check
 from mockai.core.match_fields import Match
 from mockai.core.model import Model, Name, misplaced
 from mockai.core.policy import PolicyChoice
-from mockai.core.steps import AnyStep, FinishStep, Step
+from mockai.core.steps import AnyStep, Step
+from mockai.core.steps.base import MOST_TOKENS
+from mockai.core.steps.contradictions import contradictions
 from mockai.core.units import Duration
 
 _PERCENT = r"^\s*(\d+(?:\.\d+)?)\s*%\s*$"
@@ -48,11 +51,27 @@ class Pace(Model):
 class RateLimit(Model):
     """Buckets that the session's requests to this scenario draw from, as the API's limits do."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [{"required": ["requests_per_minute"]}, {"required": ["tokens_per_minute"]}]
+        }
+    )
+
     requests_per_minute: int | None = Field(default=None, ge=1)
     tokens_per_minute: int | None = Field(default=None, ge=1)
 
+    @model_validator(mode="after")
+    def _limits_something(self) -> Self:
+        if self.requests_per_minute is None and self.tokens_per_minute is None:
+            raise ValueError("needs requests_per_minute or tokens_per_minute")
+        return self
+
 
 Steps = tuple[AnyStep, ...]
+
+
+def _asked_tokens(turns: Iterable[Iterable[Step]]) -> int:
+    return sum(step.asked_tokens() for steps in turns for step in steps)
 
 
 class Scenario(Model):
@@ -87,14 +106,15 @@ class Scenario(Model):
 
     @field_validator("reply", "turns")
     @classmethod
-    def _finish_is_last(cls, value: Any) -> Any:
+    def _makes_sense(cls, value: Any) -> Any:
         is_turns = bool(value) and isinstance(value[0], tuple)
-        for turn, steps in enumerate(value if is_turns else (value or (),)):
-            for place, step in enumerate(steps[:-1]):
-                if isinstance(step, FinishStep):
-                    within = (turn, place) if is_turns else (place,)
-                    at = (*within, step.kind, step.kind)
-                    raise misplaced("must be the last step: nothing can follow it", at)
+        turns = value if is_turns else (value or (),)
+        for turn, steps in enumerate(turns):
+            for at, text in contradictions(steps):
+                raise misplaced(text, (turn, *at) if is_turns else at)
+        asked = _asked_tokens(turns)
+        if asked > MOST_TOKENS:
+            raise ValueError(f"must be {MOST_TOKENS:,} tokens at most in all (got {asked:,})")
         return value
 
     @model_validator(mode="after")
@@ -102,6 +122,11 @@ class Scenario(Model):
         if (self.reply is None) == (self.turns is None):
             raise ValueError("needs either reply or turns")
         return self
+
+    @property
+    def asked_tokens(self) -> int:
+        """How many tokens it asks for by number, all its replies together."""
+        return _asked_tokens(self.turns or (self.reply or (),))
 
     @property
     def plays(self) -> int | None:
@@ -124,6 +149,10 @@ class Scenario(Model):
         if self.turns is None:
             return self.reply or ()
         return self.turns[turn % len(self.turns)]
+
+    def choices_of(self, turn: int) -> int:
+        """Return how many choices of one turn have steps of their own; at least one."""
+        return max((step.choices_told() for step in self.steps_of(turn)), default=1)
 
     def looks_at_request(self, turn: int) -> bool:
         """Say whether a step of this turn needs the request."""

@@ -19,6 +19,8 @@ from mockai.core.mistakes import Loc, Mark, Mistake, shown
 
 MAX_NODES = 100_000
 """Values in one text, those behind an alias counted each time: "billion laughs" ends here."""
+MAX_CHARACTERS = 5_000_000
+"""Of all texts in it, counted in the same way: as many as a file can have without an alias."""
 MAX_DEPTH = 64
 
 Marks = dict[Loc, Mark]
@@ -127,7 +129,7 @@ class _Walk:
 
     def __init__(self) -> None:
         self.mistakes: list[Mistake] = []
-        self.nodes = 0
+        self.nodes = self.characters = 0
         self.marks: Marks = {}
 
     def document(self, node: Any) -> Document:
@@ -152,6 +154,11 @@ class _Walk:
     def _count(self, node: yaml.Node, depth: int) -> None:
         self.nodes += 1
         _check_bounds(self.nodes, depth, node.start_mark)
+        if isinstance(node, yaml.ScalarNode):
+            self.characters += len(node.value)
+        if self.characters > MAX_CHARACTERS:
+            problem = f"more than {MAX_CHARACTERS:,} characters, aliases counted each time"
+            raise _TooMuchError(problem=problem, problem_mark=node.start_mark)
 
     def _mapping(self, node: yaml.MappingNode, loc: Loc, depth: int) -> dict[str, Any]:
         data = self._merged(node, loc, depth)

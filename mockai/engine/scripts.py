@@ -23,6 +23,7 @@ from mockai.core.reply import Reply
 from mockai.core.scenario import DEFAULT_SCENARIO, Scenario
 from mockai.core.shelf import Shelf
 from mockai.core.staging import Staged, jittered, joined, staged
+from mockai.core.steps.base import MOST_TOKENS
 from mockai.core.tokens import Encoding, get_encoding
 
 _MOST_FRAMES = 50_000
@@ -62,15 +63,22 @@ class Entry:
         return self.takes_anything or not difference(self.scenario.match, incoming)
 
     def compile_all(self, speed: float) -> None:
-        """Compile every turn for any model. Raises `ScenarioError` for what cannot be played."""
+        """Compile every turn and choice, for any model.
+
+        Raises `ScenarioError` for what cannot be played.
+        """
         for encoding in map(get_encoding, ENCODINGS):
             for turn in range(len(self.fixed)):
-                self._compiled(None, encoding, speed, turn, 0)
+                for choice in range(self.scenario.choices_of(turn)):
+                    self._compiled(None, encoding, speed, turn, choice)
 
     def staged(
         self, request: ChatRequest, encoding: Encoding, speed: float, *, ordinal: int, seed: int
     ) -> Staged:
-        """Return the reply as this request gets it, on play `ordinal`."""
+        """Return the reply as this request gets it, on play `ordinal`.
+
+        Raises `OpenAIError` when so many choices of it are more than anybody can mean.
+        """
         turn = (ordinal - 1) % len(self.fixed)
         reply, jitter = self._reply(request, encoding, speed, turn), self.scenario.pace.jitter
         if not jitter and not reply.faults:
@@ -95,12 +103,14 @@ class Entry:
         """Return the reply with the request's choices and limits, made once for all alike."""
 
         def made() -> Reply:
-            return joined(
-                [
-                    self._limited(request, self._compiled(request, encoding, speed, turn, choice))
-                    for choice in range(request.choices)
-                ]
+            first = self._compiled(request, encoding, speed, turn, 0)
+            if request.choices > 1 and first.total * request.choices > MOST_TOKENS:
+                raise openai_errors.too_many_choices(request.choices, first.total, MOST_TOKENS)
+            others = (
+                self._compiled(request, encoding, speed, turn, choice)
+                for choice in range(1, request.choices)
             )
+            return joined([self._limited(request, reply) for reply in (first, *others)])
 
         if not self.fixed[turn]:
             return made()

@@ -51,6 +51,13 @@ def invalid(param: str, message: str) -> ControlError:
     return ControlError(400, message, code="invalid_value", param=param)
 
 
+def too_large(limit: int) -> ControlError:
+    """Return the error for a body of more than `limit` bytes."""
+    return ControlError(
+        413, f"the body has more than {limit} bytes (--max-body)", code="body_too_large"
+    )
+
+
 def _error(status: int, message: str, code: str, param: str | None = None) -> web.Response:
     fault = (
         "mockai_error"

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from mockai.core.cors import Header, allowing, preflight
 from mockai.core.door import Knock, is_guarded, is_write, refusal
-from mockai.http.control_errors import ControlError, error_response
+from mockai.http.control_errors import ControlError, error_response, too_large
 from mockai.http.state import STATE, State
 
 _V1 = ("/v1", "/s/{session}/v1")
@@ -73,6 +73,8 @@ async def _read(request: web.Request, state: State) -> None:
         raise ControlError(
             408, f"the body did not come within {limit_s:g} s", code="request_timeout"
         ) from None
+    except web.HTTPRequestEntityTooLarge:
+        raise too_large(state.options.limits.body) from None
 
 
 def _preflight(request: web.Request, state: State) -> tuple[Header, ...]:

@@ -13,6 +13,7 @@ from mockai.core.errors import FullError, NotFoundError, OpenAIError, ScenarioEr
 from mockai.core.exchange import Connection, RequestFacts
 from mockai.core.matching import Incoming
 from mockai.core.scenario import Scenario
+from mockai.core.tokens import get_encoding
 from mockai.engine import sessions as sessions_module
 from mockai.engine.pacer import VirtualPacer
 from mockai.engine.sessions import DEFAULT, Session, Sessions, Settings
@@ -93,6 +94,23 @@ def test_a_miss_is_the_apis_404_with_the_nearest_scenario() -> None:
     with pytest.raises(OpenAIError, match="'own': model: expected 'o3', got 'gpt-4o-mini'") as told:
         answer_to(session)
     assert told.value.status == 404
+
+
+def test_many_choices_of_a_long_answer_are_refused_before_they_are_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A request of a few bytes must not fill the memory: 128 times 100,000 tokens would."""
+    monkeypatch.setattr("mockai.engine.scripts.MOST_TOKENS", 1_000)
+    session, encoding = session_of(), get_encoding("o200k_base")
+    session.scripts.register([scenario_of(8)])
+    for n, made in ((125, True), (126, False)):
+        asked = request_of("hi", n=n, max_tokens=1)
+        chosen = session.scripts.match(Incoming(asked))
+        if made:
+            assert session.scripts.stage(chosen, asked, encoding).reply.choices == n
+        else:
+            with pytest.raises(OpenAIError, match=r"1,008 in all, where 1,000 is the most"):
+                session.scripts.stage(chosen, asked, encoding)
 
 
 def test_registering_again_replaces_in_place() -> None:

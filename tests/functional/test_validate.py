@@ -48,7 +48,7 @@ def test_every_mistake_is_a_line_with_its_place(tmp_path: Path) -> None:
         f"{one}:3:5: reply.0.faker.tokens: must be greater than 0 (got -3)",
         f"{one}:4:5: reply.1: a step is a mapping with one key of: text, faker",
         f"{one}:5:1: sede: unknown key 'sede'; did you mean 'seed'?",
-        f"{other}:4:12: reply.1.hold.at_token: hold at token 7: the reply has only 1 tokens of",
+        f"{other}:4:12: reply.1.hold.at_token: hold at token 7: the reply has only 1 token of",
     ]
     for line, start in zip(stderr.splitlines(), starts, strict=True):
         assert line.startswith(start)
@@ -59,7 +59,7 @@ def test_a_file_of_fifty_megabytes_is_not_read(tmp_path: Path) -> None:
     file = tmp_path / "large.yaml"
     with file.open("wb") as opened:
         opened.truncate(50 << 20)
-    assert validated(file) == (1, "", f"{file}: larger than 5 MB\n")
+    assert validated(file) == (1, "", f"{file}:1:5000001: larger than 5 MB\n")
 
 
 def test_a_billion_laughs_are_counted_before_they_are_made(tmp_path: Path) -> None:

@@ -163,8 +163,11 @@ def test_a_wrong_type_or_an_unknown_key_is_refused(
 
 
 def test_a_body_of_forty_megabytes_is_refused(used: Control) -> None:
-    """413 in the same form, while the client is still sending."""
-    assert used.try_call("POST", "marks", {"name": "x" * 40 * MEGA}).status == 413
+    """413 in the same form, while the client is still sending; it is the caller's fault."""
+    for method, tail in (("POST", "marks"), ("PUT", "scenarios")):
+        answer = used.try_call(method, tail, {"name": "x" * 40 * MEGA})
+        assert (answer.status, answer.error["type"]) == (413, "invalid_request_error")
+        assert answer.error["message"] == "the body has more than 33554432 bytes (--max-body)"
 
 
 def test_a_compression_that_cannot_be_read_is_refused(used: Control) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jsonschema
 from hypothesis import strategies as st
 
 from mockai.core.loading import scenario_schema
@@ -34,7 +35,9 @@ _OWN: Mapping[str, Drawn] = {
     "Scenario.expect": st.lists(
         st.sampled_from([{"completed": {}}, {"cancelled": {"within": "1s"}}]), max_size=2
     ),
-    "Scenario.policy": st.sampled_from(["bill-in-full", {"notice": "1s", "charge": "full"}]),
+    "Policy.notice": st.sampled_from(["now", "never", "next_token", "1s", {"tokens": 3}]),
+    "Policy.non_stream": st.sampled_from(["now", "never", 0.5]),
+    "Policy.name": st.sampled_from(["ours"]),
 }
 """Fields of which the schema cannot say all."""
 
@@ -46,9 +49,16 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     turns, reply = data.pop("turns", None), data.pop("reply", None) or []
     for steps in turns or [reply]:
         steps.extend(draw(st.lists(_STEP, min_size=1, max_size=4)))
-        steps[:-1] = [step for step in steps[:-1] if "finish" not in step]
+        for said in [steps, *(said for step in steps for said in step.get("choices", ()))]:
+            said[:-1] = [step for step in said[:-1] if not _ends(step)]
         steps[:0] = draw(st.sampled_from([[], [{"faker": 9}], [{"faker": 9}]]))
     return {**data, "turns": turns} if turns else {**data, "reply": reply}
+
+
+def _ends(step: dict[str, Any]) -> bool:
+    return "finish" in step or any(
+        _ends(inner) for said in step.get("choices", ()) for inner in said
+    )
 
 
 def _strategy(schema: Any) -> Drawn:
@@ -74,10 +84,13 @@ def _object(schema: Any) -> Drawn:
     drawn = {name: _field(f"{title}.{name}", each) for name, each in properties.items()}
     if title.endswith("Step"):
         return st.fixed_dictionaries(drawn)
-    return st.fixed_dictionaries(
+    found: Drawn = st.fixed_dictionaries(
         {name: drawn[name] for name in needed},
         optional={name: each for name, each in drawn.items() if name not in needed},
     )
+    together = {word: schema[word] for word in ("anyOf", "oneOf", "not") if word in schema}
+    fits = jsonschema.Draft202012Validator(together).is_valid
+    return found.filter(fits) if together and title != "Scenario" else found
 
 
 def _field(name: str, schema: Any) -> Drawn:

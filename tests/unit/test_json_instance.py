@@ -228,7 +228,7 @@ HARD = {
         "type": "string",
         "pattern": "^[a-z]+$",
         "minLength": 20,
-        "maxLength": 30,
+        "maxLength": 22,
     },
     "a narrow window": {"type": "number", "exclusiveMinimum": 0.1, "exclusiveMaximum": 0.1001},
     "cents": {"type": "number", "multipleOf": 0.01, "minimum": 0.05, "maximum": 0.07},

@@ -25,8 +25,10 @@ from mockai.core.loading import (
     validate_model,
     validate_scenarios,
 )
+from mockai.core.mangling import MANGLES
 from mockai.core.model import Model, Name
 from mockai.core.scenario import Scenario
+from mockai.core.scripted_errors import ERRORS
 from mockai.core.steps import STEPS
 from mockai.core.units import Duration
 
@@ -154,6 +156,9 @@ DURATION = 'seconds as a number, or text such as "500ms", "2s", "5m", "1h", not 
 TOP = ", ".join(Scenario.model_fields)
 FAKER = "'tokens'? allowed: tokens, locale"
 REASONS = "'stop', 'length', 'content_filter' or 'tool_calls'"
+CODES = f"{', '.join(ERRORS)}; or no code and a status; did you mean 'rate_limit_exceeded'?"
+LOCKED = "{status: 409}, or conversation_locked"
+WAYS = f"{', '.join(MANGLES)}; did you mean 'crlf'?"
 KINDS = f"a step is a mapping with one key of: {', '.join(STEPS)}"
 
 MISTAKES = [
@@ -182,6 +187,38 @@ MISTAKES = [
     (
         f"pause: {'1' * 400}",
         [f"6:5: reply.1.pause: not a duration: {'1' * 28}...{'1' * 29}; allowed are {DURATION}"],
+    ),
+    (
+        "error: rate_limit_exceded",
+        [f"6:5: reply.1.error.code: unknown code 'rate_limit_exceded'; allowed are {CODES}"],
+    ),
+    (
+        "error: 409",
+        [f"6:5: reply.1.error.code: 409 is a status, not a code: write {LOCKED}"],
+    ),
+    ("hold: 12", ["6:5: reply.1.hold.name: 12 is no name: write {at_token: 12}"]),
+    ("mangle: crfl", [f"6:5: reply.1.mangle.how: unknown way 'crfl'; allowed are {WAYS}"]),
+    (
+        "cut: {nth: 0}",
+        ["6:11: reply.1.cut.nth: must be greater than or equal to 1 or a list (got 0)"],
+    ),
+    (
+        "hold: {at_token: 1, at: done}",
+        ["6:5: reply.1.hold: stands at one place: either at_token or at"],
+    ),
+    (
+        "cut: {at_token: 1, at: 1s}",
+        ["6:5: reply.1.cut: happens at one place: either at_token or at"],
+    ),
+    (
+        "silence: {headers: true, at_token: 1}",
+        ["6:5: reply.1.silence: happens before the headers, when no token is out: no at_token"],
+    ),
+    ("reasoning: {visible: true}", ["6:5: reply.1.reasoning: needs either tokens or text"]),
+    ("reasoning: {tokens: 1, text: a}", ["6:5: reply.1.reasoning: needs either tokens or text"]),
+    (
+        "usage: {prompt_tokens: 3, cached_tokens: 4}",
+        ["6:5: reply.1.usage: cached_tokens are some of prompt_tokens: 4 of 3"],
     ),
     (
         "hold: a b",
@@ -312,9 +349,9 @@ def test_what_came_is_shortened() -> None:
 
 BEGAN = " (while parsing a flow sequence that began at line {})"
 TEXTS = [
-    ("", "s.yaml: no scenario in it"),
-    ("# nothing\n---\n---\n", "s.yaml: no scenario in it"),
-    ("[]", "s.yaml: no scenario in it"),
+    ("", "s.yaml:1:1: no scenario in it"),
+    ("# nothing\n---\n---\n", "s.yaml:1:1: no scenario in it"),
+    ("[]", "s.yaml:1:1: no scenario in it"),
     (
         "name: a\nreply: []\nname: b\n",
         "s.yaml:3:1: name: duplicate key: it stands at line 1, column 1 already",
@@ -341,7 +378,8 @@ TEXTS = [
     ("name: \ud800", "s.yaml:1:7: not YAML: the character U+D800 is not allowed"),
     (b"name: a\nreply: \xc3\xa9\xff", "s.yaml:2:9: not UTF-8: byte 0xff"),
     ('"\\UFFFFFFFF"', "s.yaml:1:4: not YAML: number or escape out of range"),
-    ("a" * 5_000_001, "s.yaml: larger than 5 MB"),
+    ("a" * 5_000_001, "s.yaml:1:5000001: larger than 5 MB"),
+    (b"\xc3\xa9\n" * 2_000_000, "s.yaml:1666667:3: larger than 5 MB"),
     ("[" * 5_000, "s.yaml:1:65: more than 64 levels deep"),
     ("&a [*a]", "s.yaml:1:1: more than 64 levels deep"),
     ("&a {<<: *a}", "s.yaml:1:1: more than 64 levels deep"),
@@ -400,6 +438,13 @@ def test_a_text_that_grows_is_refused(text: str) -> None:
     """A billion laughs, by alias or by merge, end at a bound."""
     (line,) = wrong(text)
     assert line.endswith("more than 100,000 values, aliases counted each time they are used")
+
+
+def test_a_long_text_that_is_repeated_is_refused() -> None:
+    """Few values, but much to say: an alias costs nothing to read, and much to send."""
+    text = f"- &t {'x' * 999_999}\n" + "- *t\n" * 5
+    (line,) = wrong(text)
+    assert line == "s.yaml:1:3: more than 5,000,000 characters, aliases counted each time"
 
 
 def test_a_flood_ends_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -490,7 +535,7 @@ def test_a_mistake_in_json_has_line_and_column(content_type: Any) -> None:
             "2:2: name: duplicate key: it stands at line 1, column 2",
         ),
         ('{"name": "a\x7f", "name": "b"}', " not JSON: duplicate key 'name'"),
-        ("[" * 100_000, " not JSON: nested too deeply"),
+        ("[" * 100_000, "1:65: more than 64 levels deep"),
         ('{"json": NaN}', " not JSON: not a finite number: NaN"),
         (
             f'{{"name": "a", "reply": [{{"json": {"[" * 99}{"]" * 99}}}]}}',
@@ -498,7 +543,7 @@ def test_a_mistake_in_json_has_line_and_column(content_type: Any) -> None:
         ),
         ('{"name": "a\x7f", "reply": [{"faker": 0}]}', " name: must be 1 to 64 letters"),
         ("", "1:1: not JSON: Expecting value"),
-        ("null", " no scenario in it"),
+        ("null", "1:1: no scenario in it"),
         ("name: a", "1:1: not JSON: Expecting value"),
     ],
     ids=[
@@ -709,9 +754,9 @@ def test_a_folder_without_scenarios_is_a_mistake(tmp_path: Path) -> None:
 # ── there and back ───────────────────────────────────────────────────────────────────────────
 
 NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
-NTH = st.integers(1, 9) | st.lists(st.integers(1, 9), max_size=2)
+NTH = st.integers(1, 9) | st.lists(st.integers(1, 9), min_size=1, max_size=2)
 SECONDS = st.floats(0, 1e6) | st.sampled_from(["250ms", "2s", "5m", "1h"])
-TOKENS = st.integers(1, 1_000_000)
+TOKENS = st.integers(1, 250_000)  # four of them are as many as a scenario may have
 WORDS = st.text(max_size=20) | st.sampled_from(["no", "1e3", "0123", "1:30", "~", "=", "<<", " #"])
 
 

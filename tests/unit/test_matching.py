@@ -170,6 +170,23 @@ def test_a_pattern_that_backtracks_for_ever_does_not_match() -> None:
     assert told.endswith("got no answer within 0.05 s: the pattern backtracks")
 
 
+def test_a_slow_pattern_is_not_tried_on_every_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand messages would be a thousand times 50 ms, in which nobody else is served."""
+    looked: list[str] = []
+
+    def found(_pattern: str, text: str, _within_s: float) -> bool | None:
+        looked.append(text)
+        return None if text == "slow" else text == "fits"
+
+    match = Match.model_validate({"any_message": {"regex": "x"}})
+    monkeypatch.setattr("mockai.core.boxed_regex.found", found)
+    for texts, expected in ((["no", "slow", "fits"], ["no", "slow"]), (["no", "fits"], [])):
+        looked.clear()
+        talk = asked(messages=[{"role": "user", "content": text} for text in texts])
+        assert bool(difference(match, talk)) == bool(expected)
+        assert looked == (expected or texts)
+
+
 @pytest.mark.parametrize(
     "path,value",
     [

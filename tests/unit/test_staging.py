@@ -313,7 +313,7 @@ def test_a_silence_is_a_hold_without_a_gate(silence: Any, frame: int, token: int
 def test_a_gate_before_a_silence_stays_and_one_behind_it_goes() -> None:
     """What is never reached is no gate."""
     holds = ({"hold": {"name": "near", "at_token": 1}}, {"hold": {"name": "far", "at_token": 4}})
-    stage = stage_of(5, *holds, {"silence": {"at_token": 2}})
+    stage = stage_of(5, *holds, {"silence": {"at_token": 2, "nth": 1}})
     assert [hold.name for hold in stage.reply.holds] == ["near", ""]
 
 

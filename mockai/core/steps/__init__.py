@@ -5,13 +5,10 @@ A step is a mapping with one key, its kind: `{"text": "Hello"}`, `{"faker": 400}
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import or_
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from pydantic import Discriminator, Tag
-
-from mockai.core.steps.base import Step
+from mockai.core.steps.base import Step, one_of
+from mockai.core.steps.choices import ChoicesStep
 from mockai.core.steps.ending import FinishStep, UsageStep
 from mockai.core.steps.faults import CutStep, ErrorStep, MangleStep, SilenceStep
 from mockai.core.steps.pacing import HoldStep, PaceStep, PauseStep
@@ -26,6 +23,7 @@ _ALL: tuple[type[Step], ...] = (
     ToolCallStep,
     RefusalStep,
     JsonStep,
+    ChoicesStep,
     HoldStep,
     PauseStep,
     PaceStep,
@@ -40,26 +38,10 @@ _ALL: tuple[type[Step], ...] = (
 )
 STEPS: dict[str, type[Step]] = {step.kind: step for step in _ALL}
 
-
-def _kind(value: Any) -> str | None:
-    """Return the kind of a step: its only key. `None` makes pydantic say what is allowed."""
-    if isinstance(value, Step):
-        return value.kind
-    keys = list(value) if isinstance(value, dict) else []
-    return keys[0] if len(keys) == 1 and keys[0] in STEPS else None
-
-
 if TYPE_CHECKING:
     AnyStep: TypeAlias = Step
 else:
-    AnyStep = Annotated[
-        reduce(or_, (Annotated[step, Tag(kind)] for kind, step in STEPS.items())),
-        Discriminator(
-            _kind,
-            custom_error_type="unknown_step",
-            custom_error_message=f"a step is a mapping with one key of: {', '.join(STEPS)}",
-        ),
-    ]
+    AnyStep = one_of(_ALL, "a step")
 """A step in its single-key form."""
 
-__all__ = ["STEPS", "AnyStep", "FinishStep", "Step"]
+__all__ = ["STEPS", "AnyStep", "Step"]

@@ -6,10 +6,12 @@ here and register it in `mockai.core.steps`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
-from pydantic import BaseModel, BeforeValidator
+from pydantic import BaseModel, BeforeValidator, Discriminator, Tag
 
 from mockai.core.model import Model
 from mockai.core.reply import Channel, Delta
@@ -17,6 +19,10 @@ from mockai.core.reply import Channel, Delta
 if TYPE_CHECKING:
     from mockai.core.steps.faults import Fault
     from mockai.core.steps.pacing import HoldArguments
+
+
+MOST_TOKENS = 1_000_000
+"""That one scenario may ask for by number, all its replies together."""
 
 
 class RequestFields(Protocol):
@@ -36,6 +42,10 @@ class Builder(Protocol):
     @property
     def begun(self) -> bool:
         """True once something has been said."""
+
+    @property
+    def choice(self) -> int:
+        """Which of several answers to the request this is, from 0."""
 
     @property
     def request(self) -> RequestFields:
@@ -81,9 +91,42 @@ class Step(Model):
         """Add what the step stands for."""
         raise AssertionError(self.kind)
 
+    def ends(self) -> bool:
+        """Say whether nothing can follow this step."""
+        return False
+
+    def asked_tokens(self) -> int:
+        """Return how many tokens are asked for by number."""
+        return 0
+
+    def choices_told(self) -> int:
+        """Return for how many choices this step has something of their own."""
+        return 1
+
     def asks_request(self) -> bool:
         """Say whether this step looks at the request, so that each request has its own reply."""
         return False
+
+
+def one_of(steps: Sequence[type[Step]], what: str) -> Any:
+    """Return the type of a step that is one of these, told by its only key."""
+    kinds = {step.kind: step for step in steps}
+
+    def kind(value: Any) -> str | None:
+        """Return the kind; `None` makes pydantic say what is allowed."""
+        if isinstance(value, Step):
+            return value.kind
+        keys = list(value) if isinstance(value, dict) else []
+        return keys[0] if len(keys) == 1 and keys[0] in kinds else None
+
+    return Annotated[
+        reduce(or_, (Annotated[step, Tag(kind)] for kind, step in kinds.items())),
+        Discriminator(
+            kind,
+            custom_error_type="unknown_step",
+            custom_error_message=f"{what} is a mapping with one key of: {', '.join(kinds)}",
+        ),
+    ]
 
 
 def shorthand(key: str, accepts: Any) -> BeforeValidator:

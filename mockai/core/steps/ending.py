@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mockai.core.model import Model
 from mockai.core.steps.base import Builder, Step
@@ -20,6 +20,10 @@ class FinishStep(Step):
         """Say it."""
         to.finish(self.finish)
 
+    def ends(self) -> bool:
+        """It does."""
+        return True
+
 
 class UsageFigures(Model):
     """Figures to report in place of those counted."""
@@ -27,6 +31,13 @@ class UsageFigures(Model):
     prompt_tokens: int | None = Field(default=None, ge=0)
     completion_tokens: int | None = Field(default=None, ge=0)
     cached_tokens: int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _cached_is_a_part(self) -> Self:
+        prompt, cached = self.prompt_tokens, self.cached_tokens
+        if prompt is not None and cached is not None and cached > prompt:
+            raise ValueError(f"cached_tokens are some of prompt_tokens: {cached} of {prompt}")
+        return self
 
 
 class UsageStep(Step):

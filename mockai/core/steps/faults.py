@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from random import Random
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from mockai.core.mangling import MANGLES
-from mockai.core.model import Model
+from mockai.core.mistakes import meant, shown
+from mockai.core.model import Model, Nth
 from mockai.core.scripted_errors import ERRORS
 from mockai.core.steps.base import Builder, Step, shorthand
 from mockai.core.units import Duration
@@ -22,12 +23,32 @@ from mockai.core.units import Duration
 class Fault(Model):
     """Where and how often."""
 
+    model_config = ConfigDict(json_schema_extra={"not": {"required": ["at_token", "at"]}})
+
     at_token: int | None = Field(default=None, ge=0, description="after this many tokens")
     at: Duration | None = Field(default=None, description="this long after the start")
     probability: float = Field(default=1.0, gt=0, le=1)
-    nth: int | tuple[int, ...] | None = Field(
+    nth: Nth | None = Field(
         default=None, description="only on this play (or these) of the scenario, from 1"
     )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.at_token is not None and self.at is not None:
+            raise ValueError("happens at one place: either at_token or at")
+        if self.headless and self.at_token is not None:
+            raise ValueError("happens before the headers, when no token is out: no at_token")
+        return self
+
+    @property
+    def headless(self) -> bool:
+        """True when it happens before even the headers are out."""
+        return False
+
+    @property
+    def always(self) -> bool:
+        """True when it happens on every play."""
+        return self.nth is None and self.probability == 1
 
     def happens(self, ordinal: int, draw: Random) -> bool:
         """Say whether it happens on this play; draws once, so that the order of faults counts."""
@@ -45,18 +66,31 @@ def _within_a_year(seconds: float) -> float:
 _YEAR_S = 366 * 86_400.0
 
 
-def _known(allowed: Collection[str], otherwise: str = "") -> AfterValidator:
+def _known(what: str, allowed: Collection[str], otherwise: str = "") -> AfterValidator:
     def check(word: str) -> str:
         if word not in allowed:
-            raise ValueError(f"allowed are {', '.join(allowed)}{otherwise}")
+            hint = meant(word, allowed)
+            raise ValueError(
+                f"unknown {what} {word!r}; allowed are {', '.join(allowed)}{otherwise}{hint}"
+            )
         return word
 
     return AfterValidator(check)
 
 
+def _no_status(value: Any) -> Any:
+    """Tell who writes `error: 429` what to write: there are several errors of that status."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        codes = [code for code, facts in ERRORS.items() if facts.status == value]
+        instead = f"{{status: {value}}}" + "".join(f", or {code}" for code in codes)
+        raise ValueError(f"{shown(value)} is a status, not a code: write {instead}")
+    return value
+
+
 Code = Annotated[
     str,
-    _known(ERRORS, "; or no code and a status"),
+    BeforeValidator(_no_status, json_schema_input_type=str),
+    _known("code", ERRORS, "; or no code and a status"),
     Field(json_schema_extra={"enum": [*ERRORS]}),
 ]
 """One of the API's own errors, by its code."""
@@ -107,6 +141,11 @@ class Cut(Fault):
     how: Cutting = "fin"
     headers: bool = Field(default=False, description="before the headers: no answer at all")
 
+    @property
+    def headless(self) -> bool:
+        """True when there is no answer at all."""
+        return self.headers
+
 
 class CutStep(Step):
     """Cut the connection: `cut: reset`; `in_chunk` ends it inside an HTTP chunk.
@@ -127,6 +166,11 @@ class Silence(Fault):
 
     headers: bool = Field(default=False, description="not even the headers come")
 
+    @property
+    def headless(self) -> bool:
+        """True when not even the headers come."""
+        return self.headers
+
 
 class SilenceStep(Step):
     """Fall silent for good: `silence: {at_token: 5}`, `silence: {headers: true}`."""
@@ -139,7 +183,7 @@ class SilenceStep(Step):
         to.fault(self.silence)
 
 
-Mangling = Annotated[str, _known(MANGLES), Field(json_schema_extra={"enum": [*MANGLES]})]
+Mangling = Annotated[str, _known("way", MANGLES), Field(json_schema_extra={"enum": [*MANGLES]})]
 
 
 class Mangle(Fault):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
+from mockai.core.mistakes import shown
 from mockai.core.model import Model, Name
 from mockai.core.steps.base import Builder, Step, shorthand
 from mockai.core.units import Duration
@@ -13,15 +14,32 @@ from mockai.core.units import Duration
 HOLD_TIMEOUT_S = 60.0
 
 
+def _no_token(value: Any) -> Any:
+    """Tell who writes `hold: 12` what to write: a name is text."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise ValueError(f"{shown(value)} is no name: write {{at_token: {shown(value)}}}")
+    return value
+
+
 class HoldArguments(Model):
     """Where to hold and for how long at most; without a position, at its place in the list."""
 
-    name: Name | None = None
+    model_config = ConfigDict(json_schema_extra={"not": {"required": ["at_token", "at"]}})
+
+    name: Annotated[Name | None, BeforeValidator(_no_token, json_schema_input_type=Name | None)] = (
+        None
+    )
     at_token: int | None = Field(
         default=None, ge=0, description="after this many tokens of the reply"
     )
     at: Literal["headers", "first_token", "done"] | None = None
     timeout: Duration = HOLD_TIMEOUT_S
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.at_token is not None and self.at is not None:
+            raise ValueError("stands at one place: either at_token or at")
+        return self
 
 
 class HoldStep(Step):

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, model_validator
 
 from mockai.core.filler import filler
 from mockai.core.json_instance import instance_of
 from mockai.core.model import Model
 from mockai.core.prose import prose
 from mockai.core.reply import Delta
-from mockai.core.steps.base import Builder, RequestFields, Step, shorthand
+from mockai.core.steps.base import MOST_TOKENS, Builder, RequestFields, Step, shorthand
 
-MOST_TOKENS = 1_000_000
 _FIELD = re.compile(r"\{request\.([A-Za-z0-9_.]+)\}")
 
 
@@ -75,32 +74,47 @@ class FakerStep(Step):
         else:
             to.say(prose(wanted.tokens, to.seed(), locale=wanted.locale))
 
+    def asked_tokens(self) -> int:
+        """Return how many it makes."""
+        return self.faker.tokens
+
 
 class ReasoningArguments(Model):
     """Reasoning of so many tokens: hidden, or visible with this text."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["tokens"]}, {"required": ["text"]}]}
+    )
+
     tokens: TokenCount | None = None
-    text: str | None = None
+    text: Annotated[str, Field(min_length=1)] | None = None
     visible: bool = False
+
+    @model_validator(mode="after")
+    def _tokens_or_text(self) -> Self:
+        if (self.tokens is None) == (self.text is None):
+            raise ValueError("needs either tokens or text")
+        return self
 
 
 class ReasoningStep(Step):
     """Think: hidden tokens that take time and are billed; `visible` sends `reasoning_content`."""
 
     kind: ClassVar[str] = "reasoning"
-    reasoning: Annotated[
-        ReasoningArguments, shorthand("tokens", TokenCount | ReasoningArguments | None)
-    ]
+    reasoning: Annotated[ReasoningArguments, shorthand("tokens", TokenCount | ReasoningArguments)]
 
     def build(self, to: Builder) -> None:
         """Think aloud, or in silence."""
-        wanted = self.reasoning
-        text = wanted.text or filler(wanted.tokens or 1, to.seed())
+        wanted, tokens = self.reasoning, self.reasoning.tokens or 0
         if wanted.visible or wanted.text is not None:
-            to.say(text, "reasoning")
+            to.say(wanted.text or filler(tokens, to.seed()), "reasoning")
             return
-        for _ in range(wanted.tokens or 1):
+        for _ in range(tokens):
             to.emit(Delta("", 1, "thinking"))
+
+    def asked_tokens(self) -> int:
+        """Return how many it makes, of a text none."""
+        return self.reasoning.tokens or 0
 
 
 class RefusalStep(Step):
