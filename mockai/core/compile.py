@@ -81,6 +81,7 @@ class _Compiler:
         self.request = request
         self._seed = seed
         self._number = 0
+        self._seeded = 0
         self._steps = scenario.steps_of(turn)
         self._scenario, self._encoding, self._speed = scenario, encoding, speed
         self._turn, self._choice = turn, choice
@@ -108,7 +109,9 @@ class _Compiler:
         return any(delta.channel == "content" for delta in self._deltas)
 
     def seed(self) -> int:
-        return self._seed + 104_729 * self._number
+        """Return another number each time, so that no two steps say the same words."""
+        self._seeded += 1
+        return self._seed + 104_729 * self._number + 1_299_709 * (self._seeded - 1)
 
     def say(self, text: str, channel: Channel = "content", *, tool: int = 0) -> None:
         base = self._tokens[-1]
@@ -189,6 +192,7 @@ class _Compiler:
         )
 
     def _build(self, step: Step) -> None:
+        self._seeded = 0
         try:
             step.build(self)
         except ScenarioError as error:  # a locale without words

@@ -26,6 +26,9 @@ class Shelf(Generic[ItemT]):
         self._most = most
         self._items: dict[Hashable, ItemT] = {}  # the least used is the first
 
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._items
+
     def get(self, key: Hashable, make: Callable[[], ItemT]) -> ItemT:
         """Return what stands under `key`; made now, if it is not there."""
         item = self._items.pop(key, None)

@@ -6,7 +6,7 @@ its compiled replies, and its rate limiter's buckets.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from random import Random
@@ -27,6 +27,8 @@ from mockai.core.steps.base import MOST_TOKENS
 from mockai.core.tokens import Encoding, get_encoding
 
 _MOST_FRAMES = 50_000
+_MUCH = 10_000  # tokens: as long as this takes to compile, other streams would wait (15 ms)
+_CHARACTERS = 4  # of a script make a token or so
 
 
 @dataclass(slots=True)
@@ -45,6 +47,8 @@ class Entry:
     plays: int | None = field(init=False)
     fixed: tuple[bool, ...] = field(init=False)
     """For each turn, whether its reply is the same for all requests but for their limits."""
+    size: int | None = None
+    """About how many tokens there are to compile, once somebody has asked."""
 
     def __post_init__(self) -> None:
         scenario = self.scenario
@@ -79,12 +83,22 @@ class Entry:
 
         Raises `OpenAIError` when so many choices of it are more than anybody can mean.
         """
-        turn = (ordinal - 1) % len(self.fixed)
+        turn = self._turn(ordinal)
         reply, jitter = self._reply(request, encoding, speed, turn), self.scenario.pace.jitter
         if not jitter and not reply.faults:
             return Staged(reply)
         draw = Random(seed)
         return staged(jittered(reply, jitter, draw), ordinal=ordinal, draw=draw)
+
+    def is_much(self, request: ChatRequest, encoding: Encoding, *, ordinal: int) -> bool:
+        """Say whether staging the reply takes so long that other streams would feel it."""
+        turn = self._turn(ordinal)
+        if self.fixed[turn] and self._key(request, encoding, turn) in self.replies:
+            return False
+        if self.size is None:
+            written = len(repr(self.scenario.turns or self.scenario.reply)) // _CHARACTERS
+            self.size = self.scenario.asked_tokens + written
+        return self.size * request.choices > _MUCH
 
     def take(self, tokens: int, *, model: str, now_s: float) -> OpenAIError | None:
         """Draw from the rate limiter, if there is one; return the refusal."""
@@ -114,8 +128,15 @@ class Entry:
 
         if not self.fixed[turn]:
             return made()
-        key = (encoding.name, turn, request.choices, request.max_tokens, tuple(request.stop))
+        key = self._key(request, encoding, turn)
         return self.replies.get(key, lambda: made().shared())
+
+    def _turn(self, ordinal: int) -> int:
+        return (ordinal - 1) % len(self.fixed)
+
+    def _key(self, request: ChatRequest, encoding: Encoding, turn: int) -> Hashable:
+        """Return what requests that get the same reply have in common."""
+        return encoding.name, turn, request.choices, request.max_tokens, tuple(request.stop)
 
     def _limited(self, request: ChatRequest, reply: Reply) -> Reply:
         if not self.scenario.obey_limits:

@@ -25,7 +25,7 @@ from mockai.core.matching import Incoming
 from mockai.core.plan import Plan
 from mockai.core.prompt_tokens import count_prompt_tokens
 from mockai.core.rate_limit import PLENTY
-from mockai.core.tokens import encoding_for_model, get_encoding
+from mockai.core.tokens import Encoding, encoding_for_model, get_encoding
 from mockai.engine.scripts import Chosen
 from mockai.engine.sessions import wall_clock
 from mockai.engine.stream import Stream
@@ -37,7 +37,6 @@ from mockai.http.state import STATE, State
 
 _log = logging.getLogger("mockai")
 _LARGE = 50_000  # bytes of body from which counting tokens would be felt by other streams
-_FEW = 4  # choices of one answer that are compiled on the way
 _CLOSING = {408, 413, 503}  # what is left of the request is not waited for
 NOT_KEPT = "(the refusal is not recorded: --redact or --no-bodies)"
 
@@ -115,12 +114,19 @@ class ServedRequest:
         )
         if limit is not None:
             raise limit
-        planned = partial(self._planned, chat, chosen, prompt_tokens, int(wall_clock()))
-        # Many choices are many replies to compile: not where other streams would feel it.
-        return planned() if chat.choices <= _FEW else await asyncio.to_thread(_rendered, planned)
-
-    def _planned(self, chat: ChatRequest, chosen: Chosen, prompt_tokens: int, created: int) -> Plan:
         encoding = get_encoding(encoding_for_model(chat.model)[0])
+        planned = partial(self._planned, chat, chosen, encoding, prompt_tokens, int(wall_clock()))
+        is_much = chosen.entry.is_much(chat, encoding, ordinal=chosen.ordinal)
+        return await asyncio.to_thread(_rendered, planned) if is_much else planned()
+
+    def _planned(
+        self,
+        chat: ChatRequest,
+        chosen: Chosen,
+        encoding: Encoding,
+        prompt_tokens: int,
+        created: int,
+    ) -> Plan:
         return plan_chat(
             chat,
             self.session.scripts.stage(chosen, chat, encoding),

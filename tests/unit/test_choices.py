@@ -120,3 +120,10 @@ def test_in_a_stream_they_take_turns() -> None:
         (0, []),
         (1, []),
     ]
+
+
+def test_two_steps_of_one_choice_do_not_say_the_same_words() -> None:
+    """Each draws anew, though they stand in one step."""
+    ((said, *_),) = answers({"choices": [[{"faker": 8}, {"faker": 8}]]})
+    words = said.split()
+    assert words[:8] != words[8:]
