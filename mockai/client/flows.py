@@ -14,12 +14,15 @@ from typing import Any
 
 from mockai.client import terms
 from mockai.client.calls import Call, Flow, path, sessions
+from mockai.client.tracebacks import hidden
 from mockai.client.views import Exchange, Exchanges, Gate, Mark, build
 from mockai.core.checks.base import Verdict
 from mockai.core.checks.evaluate import NONE_REACHED
 from mockai.core.errors import ConflictError, MockaiError
 from mockai.core.findings import Finding
 from mockai.core.units import parse_duration
+
+__tracebackhide__ = hidden
 
 MAX_WAIT_S = 60.0
 _THERE = 200
@@ -108,7 +111,6 @@ def wait_for_exchanges(
     session: str, filters: Mapping[str, Any], *, count: int, timeout: float
 ) -> Flow[Exchanges]:
     """Return the exchanges that fit, as soon as there are `count`."""
-    __tracebackhide__ = True
     terms.only("wait_for_exchanges", filters, terms.FilterTerms)
     wait = waiting(timeout)
     query = {**filters, "wait": wait, "count": count}
@@ -126,14 +128,12 @@ def wait_for_exchanges(
 
 def wait_for(session: str, filters: Mapping[str, Any], *, timeout: float) -> Flow[Exchange]:
     """Return the newest exchange that fits, as soon as there is one."""
-    __tracebackhide__ = True
     found = yield from wait_for_exchanges(session, filters, count=1, timeout=timeout)
     return found[-1]
 
 
 def wait_idle(session: str, *, timeout: float) -> Flow[None]:
     """Return as soon as no exchange is open; at once when none ever came."""
-    __tracebackhide__ = True
     known = (yield Call("GET", path(session))).json()
     if known["requests"]:
         yield from demand(session, "open", {"within": timeout}, timeout=timeout)
@@ -171,7 +171,6 @@ def wait_held(
     session: str, name: str, *, scenario: str | None, count: int, timeout: float
 ) -> Flow[Gate]:
     """Return a gate as soon as `count` streams (of one scenario, if given) stand at it."""
-    __tracebackhide__ = True
     wait = waiting(timeout)
     query = {"wait": wait, "count": count, "scenario": scenario}
     answer = yield Call("GET", path(session, "gates", name, **query), wait=wait)
@@ -250,7 +249,6 @@ def findings(session: str) -> Flow[list[Finding]]:
 
 def demand(session: str, kind: str, said: Mapping[str, Any], *, timeout: float) -> Flow[None]:
     """Raise `AssertionError` with the verdict's report unless the check passes."""
-    __tracebackhide__ = True
     wanted = terms.check(kind, said)
     (verdict,) = yield from check(session, [wanted], timeout=timeout)
     if not verdict.passed:

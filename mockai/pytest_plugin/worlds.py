@@ -16,11 +16,14 @@ from typing import Any, Protocol
 from mockai.client import MockAI
 from mockai.client.flows import end_session, late_exchanges, put_scenarios, reset, waiting
 from mockai.client.servers import Running
+from mockai.client.tracebacks import hidden
 from mockai.client.transport import run
 from mockai.client.views import Exchange
 from mockai.core.errors import MockaiError
 from mockai.core.loading import dump_scenario, read_scenarios
 from mockai.pytest_plugin.stable import SESSION
+
+__tracebackhide__ = hidden
 
 LEFT_OPEN_S = 1.0
 """How long what is still open after a test may take to end."""
