@@ -20,7 +20,7 @@ from mockai.core.checks.base import Verdict
 from mockai.core.checks.evaluate import NONE_REACHED
 from mockai.core.errors import ConflictError, MockaiError
 from mockai.core.findings import Finding
-from mockai.core.units import parse_duration
+from mockai.core.units import counted, parse_duration
 
 __tracebackhide__ = hidden
 
@@ -121,7 +121,7 @@ def wait_for_exchanges(
     which = ", ".join(f"{key} {value!r}" for key, value in filters.items())
     seen = yield from exchanges(session, {})
     raise AssertionError(
-        f"expected {_count(count, 'exchange')}{which and f' with {which}'} within {wait:g} s; "
+        f"expected {counted(count, 'exchange')}{which and f' with {which}'} within {wait:g} s; "
         f"{len(found)} came.\n{_reached(seen)}"
     )
 
@@ -175,7 +175,7 @@ def wait_held(
     query = {"wait": wait, "count": count, "scenario": scenario}
     answer = yield Call("GET", path(session, "gates", name, **query), wait=wait)
     whose = f" of '{scenario}'" if scenario else ""
-    expected = f"expected {_count(count, 'stream')}{whose} to be held at gate '{name}'"
+    expected = f"expected {counted(count, 'stream')}{whose} to be held at gate '{name}'"
     if answer.error.get("code") == "gate_missed":
         raise AssertionError(f"{expected}; {answer.error['message']}")
     found = build(Gate, answer.json())
@@ -275,7 +275,3 @@ def _reached(seen: Sequence[Exchange]) -> str:
 
 def _exchanges(data: Mapping[str, Any]) -> Exchanges:
     return Exchanges(Exchange.from_json(item) for item in data["exchanges"])
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

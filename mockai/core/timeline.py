@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mockai.core.exchange import Exchange
+from mockai.core.units import counted
 
 _ROUNDED_S = 2e-6
 """How far a sum of two times may be off that were read back from JSON."""
@@ -88,4 +89,4 @@ def _ending(exchange: Exchange) -> str:
 
 
 def _count(tokens: int) -> str:
-    return "1 token" if tokens == 1 else f"{tokens} tokens"
+    return counted(tokens, "token")

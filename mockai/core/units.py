@@ -69,6 +69,11 @@ Speed = Annotated[
 """A pydantic type: how many times as fast as written; in JSON, which has no infinity, `"inf"`."""
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things: `1 token`, `12 tokens`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def show_seconds(seconds: float) -> str:
     """Return a short text for people, three digits of it: `3 ms`, `0.25 s`, `12 s`."""
     seconds = round(seconds, 6)

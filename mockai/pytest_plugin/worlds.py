@@ -21,6 +21,7 @@ from mockai.client.transport import run
 from mockai.client.views import Exchange
 from mockai.core.errors import MockaiError
 from mockai.core.loading import dump_scenario, read_scenarios
+from mockai.core.units import counted
 from mockai.pytest_plugin.stable import SESSION
 
 __tracebackhide__ = hidden
@@ -161,7 +162,7 @@ def _cut(report: Mapping[str, Any]) -> list[Exchange]:
 
 def _left_open(test: str, cut: Sequence[Exchange]) -> Iterable[Remark]:
     if cut:
-        streams = "1 stream" if len(cut) == 1 else f"{len(cut)} streams"
+        streams = counted(len(cut), "stream")
         yield Remark(test, f"left {streams} open: {'; '.join(map(_shown, cut))}")
 
 

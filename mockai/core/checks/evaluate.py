@@ -12,6 +12,7 @@ from mockai.core.checks.base import Check, Evidence, Judgement, SetCheck, Verdic
 from mockai.core.exchange import Exchange
 from mockai.core.findings import diagnose_all
 from mockai.core.report import block, overview, summary
+from mockai.core.units import counted
 
 NONE_REACHED = "no request reached mockai: is OPENAI_BASE_URL used?"
 _SHOWN = 5
@@ -108,23 +109,20 @@ def _nothing(check: Check, evidence: Evidence) -> Verdict:
     if not evidence.exchanges:
         message += NONE_REACHED
         return Verdict(check.name, passed=False, message=message, report=message, settled=False)
-    message += f"none of the {_exchanges(len(evidence.exchanges))} here fits {check.where}."
+    known = counted(len(evidence.exchanges), "exchange")
+    message += f"none of the {known} here fits {check.where}."
     report = "\n".join([message, "", *map(overview, evidence.exchanges[-_SHOWN:])])
     return Verdict(check.name, passed=False, message=message, report=report, settled=False)
 
 
 def _miscounted(check: Check, count: int, selected: tuple[Exchange, ...]) -> Verdict:
     message = (
-        f"expected the client to {check.sentence()} in exactly {_exchanges(count)}; "
+        f"expected the client to {check.sentence()} in exactly {counted(count, 'exchange')}; "
         f"there {'is' if len(selected) == 1 else 'are'} {len(selected)}."
     )
     report = "\n".join([message, "", *map(overview, selected[-_SHOWN:])])
     too_many = len(selected) > count
     return Verdict(check.name, passed=False, message=message, report=report, settled=too_many)
-
-
-def _exchanges(count: int) -> str:
-    return "1 exchange" if count == 1 else f"{count} exchanges"
 
 
 def _internal(check: Check, broken: list[Exchange]) -> Verdict:
