@@ -101,9 +101,10 @@ class OwnSessions:
     def stop(self) -> None:
         """Note who has called after the end of his test."""
         with contextlib.suppress(MockaiError):
-            late = run(self._server.url, late_exchanges())
-            for session, group in itertools.groupby(late, key=lambda item: item.session):
-                self.remarks.append(_late(self._tests.get(session, session), list(group)))
+            late: dict[str, list[Exchange]] = {}
+            for item in run(self._server.url, late_exchanges()):
+                late.setdefault(item.session, []).append(item)
+            self.remarks += [_late(self._tests.get(key, key), calls) for key, calls in late.items()]
 
 
 class Generations:
