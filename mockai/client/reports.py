@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 from mockai.client.calls import Call, Flow, path
@@ -32,7 +31,7 @@ def run_report(
         exchanges=tuple(exchanges),
         ledger=ledger,
         judged=judged,
-        findings=tuple(_finding(item) for item in report["findings"]),
+        findings=tuple(build(Finding, item) for item in report["findings"]),
         remarks=(f"{unread} exchanges are of a form that is not known here",) if unread else (),
     )
 
@@ -46,7 +45,7 @@ def seen(session: str) -> Flow[RunReport]:
         exchanges=tuple(exchanges),
         ledger=ledger_of(exchanges),
         judged=tuple(Judged("asked for", None, build(Verdict, item)) for item in report["results"]),
-        findings=tuple(_finding(item) for item in report["findings"]),
+        findings=tuple(build(Finding, item) for item in report["findings"]),
     )
 
 
@@ -67,8 +66,3 @@ def _judged(session: str, demands: Sequence[Demand], wait: float) -> Flow[tuple[
 def _entry(check: Check) -> Mapping[str, Any]:
     """Return a check in its single-key form; what is left out is the default there as here."""
     return {check.name: check.model_dump(mode="json", by_alias=True, exclude_defaults=True)}
-
-
-def _finding(data: Mapping[str, Any]) -> Finding:
-    known = {f.name: data[f.name] for f in fields(Finding) if f.name in data}
-    return Finding(**{**known, "evidence": tuple(known.get("evidence", ()))})
