@@ -20,7 +20,7 @@ from mockai.core.checks.base import Verdict
 from mockai.core.checks.evaluate import NONE_REACHED
 from mockai.core.errors import ConflictError, MockaiError
 from mockai.core.findings import Finding
-from mockai.core.units import counted, parse_duration
+from mockai.core.units import counted, parse_duration, patience_in
 
 __tracebackhide__ = hidden
 
@@ -31,16 +31,17 @@ _THERE = 200
 def waiting(timeout: float) -> float:
     """Return the seconds to wait: `timeout` times MOCKAI_PATIENCE, at most a minute.
 
-    Raises `MockaiError` for a time-out above that: the control API would cut it short.
+    Raises `MockaiError` for a time-out above that, which the control API would cut short, or
+    below 0.
     """
-    if timeout > MAX_WAIT_S:
-        raise MockaiError(f"timeout is at most {MAX_WAIT_S:g} seconds (got {timeout:g})")
+    if not 0 <= timeout <= MAX_WAIT_S:
+        raise MockaiError(f"timeout must be 0 to {MAX_WAIT_S:g} seconds (got {timeout:g})")
     return min(timeout * patience(), MAX_WAIT_S)
 
 
 def patience() -> float:
-    """Return the factor by which every time limit is stretched."""
-    return float(os.environ.get("MOCKAI_PATIENCE", "1"))
+    """Return the factor by which every time limit is stretched. Raises `MockaiError`."""
+    return patience_in(os.environ)
 
 
 # ── sessions ─────────────────────────────────────────────────────────────────────────────────

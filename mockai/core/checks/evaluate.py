@@ -121,8 +121,7 @@ def _nothing(check: Check, evidence: Evidence, *, explain: bool) -> Verdict:
     if not evidence.exchanges:
         message += NONE_REACHED
         return Verdict(check.name, passed=False, message=message, report=message, settled=False)
-    known = counted(len(evidence.exchanges), "exchange")
-    message += f"none of the {known} here fits {check.where}."
+    message += f"of {counted(len(evidence.exchanges), 'exchange')} none fits {check.where}."
     report = _nearest_first(check.where, message, evidence.exchanges) if explain else ""
     return Verdict(check.name, passed=False, message=message, report=report, settled=False)
 
