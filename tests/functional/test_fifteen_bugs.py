@@ -449,11 +449,11 @@ class Bug:
     reply: list[Any] | None = None
 
 
-AT_ONCE = {"cancelled": {"within": 0.1}}
+NO_MORE = {"cancelled": {"max_tokens_after": 0}}
 BUGS = [
     Bug(1, a_flag_alone, a_close, {"drained"}),
     Bug(2, a_break_alone, a_close, {"left-open"}),
-    Bug(3, a_flag_for_each_token, a_cancelled_task, {"next-token"}, AT_ONCE),
+    Bug(3, a_flag_for_each_token, a_cancelled_task, {"next-token"}, NO_MORE),
     Bug(
         4,
         a_stream_that_is_not_there_yet,
