@@ -62,7 +62,8 @@ def main() -> int:
 def run(url: str, folder: str, examples: str, *options: str) -> int:
     """Run schemathesis once."""
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/_mockai/openapi.json"]
-    fixed = ["--phases", "coverage,fuzzing,stateful", "-n", examples, "--request-timeout", "10"]
+    fixed = ["--phases", "coverage,fuzzing,stateful", "-n", examples]
+    fixed += ["--request-timeout", "120"]  # a scenario of a million tokens is compiled in 20 s
     env = {**os.environ, "SCHEMATHESIS_HOOKS": "fuzz_hooks", "PYTHONPATH": f"{folder}:."}
     return subprocess.run(
         [*command, *fixed, "--no-color", *options], env=env, check=False

@@ -77,6 +77,7 @@ def tell(asked: argparse.Namespace, report: RunReport) -> None:
     """Say the verdicts on stderr, and write the files that were asked for."""
     from mockai.core.text_report import render_checks
 
-    say(f"mockai: {report.headline()}")
+    for line in (report.headline(), *report.remarks):
+        say(f"mockai: {line}")
     say(f"mockai: {render_checks(report).rstrip()}")
     write_outputs(asked, report)

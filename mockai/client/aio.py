@@ -16,10 +16,13 @@ from mockai.client.awaiting import Awaiting
 from mockai.client.calls import Flow
 from mockai.client.lease import Lease
 from mockai.client.no_gc import no_gc
+from mockai.client.tracebacks import hidden
 from mockai.client.transport import Returned, run_async
 from mockai.client.views import Exchange, Exchanges, Gate, Mark
 from mockai.core.checks.base import Verdict
 from mockai.core.findings import Finding
+
+__tracebackhide__ = hidden
 
 Later = Coroutine[Any, Any, None]
 
@@ -88,7 +91,6 @@ class AsyncMockAI(Assertions[Later]):
 
     async def drive(self, flow: Flow[Returned]) -> Returned:
         """Drive a flow of calls to its end: the one way to the server."""
-        __tracebackhide__ = True
         return await run_async(self.url, flow)
 
     no_gc = staticmethod(no_gc)
@@ -112,7 +114,6 @@ class AsyncMockAI(Assertions[Later]):
         timeout: float = DEFAULT_TIMEOUT_S,
         **filters: Unpack[terms.FilterTerms],
     ) -> Exchanges:
-        __tracebackhide__ = True
         return await self.drive(
             flows.wait_for_exchanges(self.session, filters, count=count, timeout=timeout)
         )
@@ -120,11 +121,9 @@ class AsyncMockAI(Assertions[Later]):
     async def wait_for(
         self, *, timeout: float = DEFAULT_TIMEOUT_S, **filters: Unpack[terms.FilterTerms]
     ) -> Exchange:
-        __tracebackhide__ = True
         return await self.drive(flows.wait_for(self.session, filters, timeout=timeout))
 
     async def wait_idle(self, *, timeout: float = DEFAULT_TIMEOUT_S) -> None:
-        __tracebackhide__ = True
         await self.drive(flows.wait_idle(self.session, timeout=timeout))
 
     def mark(self, name: str) -> Marking:
@@ -151,7 +150,6 @@ class AsyncMockAI(Assertions[Later]):
     async def wait_held(
         self, gate: str, *, count: int = 1, timeout: float = DEFAULT_TIMEOUT_S
     ) -> Gate:
-        __tracebackhide__ = True
         return await self.drive(
             flows.wait_held(self.session, gate, scenario=None, count=count, timeout=timeout)
         )
@@ -203,7 +201,6 @@ class AsyncScript(Assertions[Later]):
     async def wait_for_exchanges(
         self, *, count: int = 1, timeout: float = DEFAULT_TIMEOUT_S
     ) -> Exchanges:
-        __tracebackhide__ = True
         return await self._mockai.wait_for_exchanges(
             count=count, timeout=timeout, scenario=self.name
         )
@@ -211,14 +208,12 @@ class AsyncScript(Assertions[Later]):
     async def wait_for(
         self, *, timeout: float = DEFAULT_TIMEOUT_S, **filters: Unpack[terms.FilterTerms]
     ) -> Exchange:
-        __tracebackhide__ = True
         own = {**filters, "scenario": self.name}
         return await self._mockai.drive(flows.wait_for(self._mockai.session, own, timeout=timeout))
 
     async def wait_held(
         self, *, timeout: float = DEFAULT_TIMEOUT_S, count: int = 1, gate: str | None = None
     ) -> Gate:
-        __tracebackhide__ = True
         at = terms.only_gate(self.name, self.gates, gate)
         return await self._mockai.drive(
             flows.wait_held(

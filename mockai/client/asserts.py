@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from typing import Any, Generic, TypeVar, Unpack
 
 from mockai.client import terms
+from mockai.client.tracebacks import hidden
 from mockai.client.views import Mark
 from mockai.core.checks.base import DEFAULT_QUIET_S
 from mockai.core.checks.open import DEFAULT_WITHIN_S
+
+__tracebackhide__ = hidden
 
 Done = TypeVar("Done")
 
@@ -33,35 +36,30 @@ class Assertions(Generic[Done]):
         self, *, timeout: float = DEFAULT_TIMEOUT_S, **expected: Unpack[terms.CancelledTerms]
     ) -> Done:
         """Assert that the client left before the end, soon enough, with little enough sent."""
-        __tracebackhide__ = True
         return self.demand("cancelled", expected, timeout)
 
     def assert_completed(
         self, *, timeout: float = DEFAULT_TIMEOUT_S, **expected: Unpack[terms.WhereTerms]
     ) -> Done:
         """Assert that the answer was read to its end."""
-        __tracebackhide__ = True
         return self.demand("completed", expected, timeout)
 
     def assert_requests(
         self, *, timeout: float = DEFAULT_TIMEOUT_S, **expected: Unpack[terms.RequestsTerms]
     ) -> Done:
         """Assert how many requests came, and that for `quiet` seconds no more come."""
-        __tracebackhide__ = True
         return self.demand("requests", expected, timeout)
 
     def assert_open(
         self, *, timeout: float = DEFAULT_TIMEOUT_S, **expected: Unpack[terms.OpenTerms]
     ) -> Done:
         """Assert that at most `max` exchanges (none, if not said) are open, in time."""
-        __tracebackhide__ = True
         return self.demand("open", expected, timeout)
 
     def assert_sent(
         self, *, timeout: float = DEFAULT_TIMEOUT_S, **expected: Unpack[terms.SentTerms]
     ) -> Done:
         """Assert what each request said: fields of the body, headers, tools, messages."""
-        __tracebackhide__ = True
         return self.demand("sent", expected, timeout)
 
     def assert_delivered(
@@ -72,35 +70,30 @@ class Assertions(Generic[Done]):
         **how: Unpack[terms.DeliveredTerms],
     ) -> Done:
         """Assert that the text which the client kept is what was sent to it, and no more."""
-        __tracebackhide__ = True
         return self.demand("delivered", {"text": text, **how}, timeout)
 
     def assert_order(
         self, *, timeout: float = DEFAULT_TIMEOUT_S, **expected: Unpack[terms.OrderTerms]
     ) -> Done:
         """Assert that requests came in this order of `scenarios`, or of `tags`."""
-        __tracebackhide__ = True
         return self.demand("order", expected, timeout)
 
     def assert_billed(
         self, *, timeout: float = DEFAULT_TIMEOUT_S, **expected: Unpack[terms.BilledTerms]
     ) -> Done:
         """Assert that each exchange costs at most so much under its policy."""
-        __tracebackhide__ = True
         return self.demand("billed", expected, timeout)
 
     def assert_wasted(
         self, *, timeout: float = DEFAULT_TIMEOUT_S, **expected: Unpack[terms.WastedTerms]
     ) -> Done:
         """Assert that at most so much (nothing, if not said) was billed after the stop."""
-        __tracebackhide__ = True
         return self.demand("wasted", expected, timeout)
 
     def assert_usage(
         self, *, timeout: float = DEFAULT_TIMEOUT_S, **booked: Unpack[terms.UsageTerms]
     ) -> Done:
         """Assert that the usage which the client booked is the usage that was billed."""
-        __tracebackhide__ = True
         return self.demand("usage", booked, timeout)
 
     # ── old acquaintances ────────────────────────────────────────────────────────────────────
@@ -113,7 +106,6 @@ class Assertions(Generic[Done]):
         **where: Unpack[terms.ChoiceTerms],
     ) -> Done:
         """Assert that nothing asks again what was cancelled; something must have been."""
-        __tracebackhide__ = True
         return self.assert_requests(
             only="retries_after_cancel", quiet=quiet, timeout=timeout, **where
         )
@@ -127,7 +119,6 @@ class Assertions(Generic[Done]):
         **where: Unpack[terms.ChoiceTerms],
     ) -> Done:
         """Assert that no request came after a mark: no retry, no agent that goes on."""
-        __tracebackhide__ = True
         name = mark if isinstance(mark, str) else mark.name
         return self.assert_requests(after=name, max=0, quiet=quiet, timeout=timeout, **where)
 
@@ -139,14 +130,12 @@ class Assertions(Generic[Done]):
         **where: Unpack[terms.ChoiceTerms],
     ) -> Done:
         """Assert that nothing is left open: every connection has been given back."""
-        __tracebackhide__ = True
         return self.assert_open(max=0, within=within, timeout=timeout, **where)
 
     def assert_survived_disconnect(
         self, *, timeout: float = DEFAULT_TIMEOUT_S, **expected: Unpack[terms.WhereTerms]
     ) -> Done:
         """Assert that the answer was read to its end though its reader's own client had left."""
-        __tracebackhide__ = True
         return self.assert_completed(timeout=timeout, **expected)
 
     def assert_called_once(
@@ -157,5 +146,4 @@ class Assertions(Generic[Done]):
         **where: Unpack[terms.ChoiceTerms],
     ) -> Done:
         """Assert that exactly one request came, and for `quiet` seconds no other comes."""
-        __tracebackhide__ = True
         return self.assert_requests(count=1, quiet=quiet, timeout=timeout, **where)

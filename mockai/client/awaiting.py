@@ -9,6 +9,10 @@ import inspect
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from mockai.client.tracebacks import hidden
+
+__tracebackhide__ = hidden
+
 Returned = TypeVar("Returned")
 
 
@@ -43,7 +47,6 @@ class Awaiting:
 
     def refuse_forgotten(self) -> None:
         """Raise `AssertionError` for what was never awaited."""
-        __tracebackhide__ = True
         forgotten = self.forgotten()
         if forgotten:
             words = ", ".join(f"{word}(…)" for word in forgotten)

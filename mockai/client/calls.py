@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote, urlencode
 
+from mockai.client.tracebacks import hidden
 from mockai.core.errors import ConflictError, MockaiError, NotFoundError, ScenarioError
+
+__tracebackhide__ = hidden
 
 Returned = TypeVar("Returned")
 

@@ -14,12 +14,15 @@ from typing import Any
 
 from mockai.client import terms
 from mockai.client.calls import Call, Flow, path, sessions
+from mockai.client.tracebacks import hidden
 from mockai.client.views import Exchange, Exchanges, Gate, Mark, build
 from mockai.core.checks.base import Verdict
 from mockai.core.checks.evaluate import NONE_REACHED
 from mockai.core.errors import ConflictError, MockaiError
 from mockai.core.findings import Finding
-from mockai.core.units import parse_duration
+from mockai.core.units import counted, parse_duration, patience_in
+
+__tracebackhide__ = hidden
 
 MAX_WAIT_S = 60.0
 _THERE = 200
@@ -28,16 +31,17 @@ _THERE = 200
 def waiting(timeout: float) -> float:
     """Return the seconds to wait: `timeout` times MOCKAI_PATIENCE, at most a minute.
 
-    Raises `MockaiError` for a time-out above that: the control API would cut it short.
+    Raises `MockaiError` for a time-out above that, which the control API would cut short, or
+    below 0.
     """
-    if timeout > MAX_WAIT_S:
-        raise MockaiError(f"timeout is at most {MAX_WAIT_S:g} seconds (got {timeout:g})")
+    if not 0 <= timeout <= MAX_WAIT_S:
+        raise MockaiError(f"timeout must be 0 to {MAX_WAIT_S:g} seconds (got {timeout:g})")
     return min(timeout * patience(), MAX_WAIT_S)
 
 
 def patience() -> float:
-    """Return the factor by which every time limit is stretched."""
-    return float(os.environ.get("MOCKAI_PATIENCE", "1"))
+    """Return the factor by which every time limit is stretched. Raises `MockaiError`."""
+    return patience_in(os.environ)
 
 
 # ── sessions ─────────────────────────────────────────────────────────────────────────────────
@@ -108,7 +112,6 @@ def wait_for_exchanges(
     session: str, filters: Mapping[str, Any], *, count: int, timeout: float
 ) -> Flow[Exchanges]:
     """Return the exchanges that fit, as soon as there are `count`."""
-    __tracebackhide__ = True
     terms.only("wait_for_exchanges", filters, terms.FilterTerms)
     wait = waiting(timeout)
     query = {**filters, "wait": wait, "count": count}
@@ -119,21 +122,19 @@ def wait_for_exchanges(
     which = ", ".join(f"{key} {value!r}" for key, value in filters.items())
     seen = yield from exchanges(session, {})
     raise AssertionError(
-        f"expected {_count(count, 'exchange')}{which and f' with {which}'} within {wait:g} s; "
+        f"expected {counted(count, 'exchange')}{which and f' with {which}'} within {wait:g} s; "
         f"{len(found)} came.\n{_reached(seen)}"
     )
 
 
 def wait_for(session: str, filters: Mapping[str, Any], *, timeout: float) -> Flow[Exchange]:
     """Return the newest exchange that fits, as soon as there is one."""
-    __tracebackhide__ = True
     found = yield from wait_for_exchanges(session, filters, count=1, timeout=timeout)
     return found[-1]
 
 
 def wait_idle(session: str, *, timeout: float) -> Flow[None]:
     """Return as soon as no exchange is open; at once when none ever came."""
-    __tracebackhide__ = True
     known = (yield Call("GET", path(session))).json()
     if known["requests"]:
         yield from demand(session, "open", {"within": timeout}, timeout=timeout)
@@ -171,12 +172,11 @@ def wait_held(
     session: str, name: str, *, scenario: str | None, count: int, timeout: float
 ) -> Flow[Gate]:
     """Return a gate as soon as `count` streams (of one scenario, if given) stand at it."""
-    __tracebackhide__ = True
     wait = waiting(timeout)
     query = {"wait": wait, "count": count, "scenario": scenario}
     answer = yield Call("GET", path(session, "gates", name, **query), wait=wait)
     whose = f" of '{scenario}'" if scenario else ""
-    expected = f"expected {_count(count, 'stream')}{whose} to be held at gate '{name}'"
+    expected = f"expected {counted(count, 'stream')}{whose} to be held at gate '{name}'"
     if answer.error.get("code") == "gate_missed":
         raise AssertionError(f"{expected}; {answer.error['message']}")
     found = build(Gate, answer.json())
@@ -250,7 +250,6 @@ def findings(session: str) -> Flow[list[Finding]]:
 
 def demand(session: str, kind: str, said: Mapping[str, Any], *, timeout: float) -> Flow[None]:
     """Raise `AssertionError` with the verdict's report unless the check passes."""
-    __tracebackhide__ = True
     wanted = terms.check(kind, said)
     (verdict,) = yield from check(session, [wanted], timeout=timeout)
     if not verdict.passed:
@@ -277,7 +276,3 @@ def _reached(seen: Sequence[Exchange]) -> str:
 
 def _exchanges(data: Mapping[str, Any]) -> Exchanges:
     return Exchanges(Exchange.from_json(item) for item in data["exchanges"])
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -12,11 +12,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mockai.client import flows
+from mockai.client.tracebacks import hidden
 from mockai.client.transport import run
 from mockai.core.errors import MockaiError
 
 if TYPE_CHECKING:
     from mockai.client.servers import Running
+
+__tracebackhide__ = hidden
 
 
 class Lease:

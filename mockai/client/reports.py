@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from mockai.client.calls import Call, Flow, path
+from mockai.client.calls import Call, Flow, path, sessions
 from mockai.client.flows import check as check_flow
 from mockai.client.views import build
 from mockai.core.bills import ledger_of
@@ -14,6 +13,7 @@ from mockai.core.checks.base import Check, Verdict
 from mockai.core.exchange_json import exchanges_of_json
 from mockai.core.findings import Finding
 from mockai.core.run_report import Judged, RunReport
+from mockai.core.units import counted
 
 Demand = tuple[str, Check]
 """Who demands a check (`scenario 'story'`, `checks.yaml`), and the check."""
@@ -27,14 +27,29 @@ def run_report(
     report = (yield Call("GET", path(session, "report"))).json()
     ledger = (yield Call("GET", path(session, "ledger"))).json()
     exchanges, unread = exchanges_of_json(report["exchanges"])
+    elsewhere = 0 if exchanges else (yield from _requests_elsewhere(session))
     return RunReport(
         title=title,
         exchanges=tuple(exchanges),
         ledger=ledger,
         judged=judged,
-        findings=tuple(_finding(item) for item in report["findings"]),
-        remarks=(f"{unread} exchanges are of a form that is not known here",) if unread else (),
+        findings=tuple(build(Finding, item) for item in report["findings"]),
+        remarks=tuple(_remarks(unread, elsewhere)),
     )
+
+
+def _requests_elsewhere(session: str) -> Flow[int]:
+    """Return how many requests came in other sessions that still live."""
+    listed = (yield Call("GET", sessions())).json()["sessions"]
+    return sum(item["requests"] for item in listed if item["id"] != session)
+
+
+def _remarks(unread: int, elsewhere: int) -> Iterator[str]:
+    if unread:
+        yield f"{counted(unread, 'exchange')} of a form that is not known here"
+    if elsewhere:
+        came = counted(elsewhere, "request")
+        yield f"{came} came in other sessions, made by who asked: those are not judged here"
 
 
 def seen(session: str) -> Flow[RunReport]:
@@ -46,7 +61,7 @@ def seen(session: str) -> Flow[RunReport]:
         exchanges=tuple(exchanges),
         ledger=ledger_of(exchanges),
         judged=tuple(Judged("asked for", None, build(Verdict, item)) for item in report["results"]),
-        findings=tuple(_finding(item) for item in report["findings"]),
+        findings=tuple(build(Finding, item) for item in report["findings"]),
     )
 
 
@@ -67,8 +82,3 @@ def _judged(session: str, demands: Sequence[Demand], wait: float) -> Flow[tuple[
 def _entry(check: Check) -> Mapping[str, Any]:
     """Return a check in its single-key form; what is left out is the default there as here."""
     return {check.name: check.model_dump(mode="json", by_alias=True, exclude_defaults=True)}
-
-
-def _finding(data: Mapping[str, Any]) -> Finding:
-    known = {f.name: data[f.name] for f in fields(Finding) if f.name in data}
-    return Finding(**{**known, "evidence": tuple(known.get("evidence", ()))})

@@ -40,12 +40,23 @@ def start_server(
     """Start a server on loopback; return once it accepts requests. Raises `MockaiError`."""
     if process:
         return ServerProcess(port=port, scenarios=scenarios, journal=journal).start()
+    _refuse_patched_threads()
     from mockai.core.loading import read_scenarios
     from mockai.http.server import ServerThread
     from mockai.http.state import ServerOptions
 
     loaded = tuple(read_scenarios(scenarios)) if scenarios else ()
     return ServerThread(ServerOptions(port=port, scenarios=loaded, journal=journal)).start()
+
+
+def _refuse_patched_threads() -> None:
+    """A patched thread is none: it would never run while this one waits for it."""
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is not None and monkey.is_module_patched("threading"):
+        raise MockaiError(
+            "gevent has patched the threads of this process, and a server on one would stand "
+            "still: use process=True, MockAI(process=True) or `mockai_process = true` for pytest"
+        )
 
 
 class ServerProcess:

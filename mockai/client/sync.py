@@ -11,10 +11,13 @@ from mockai.client.asserts import DEFAULT_TIMEOUT_S, Assertions
 from mockai.client.calls import Flow
 from mockai.client.lease import Lease
 from mockai.client.no_gc import no_gc
+from mockai.client.tracebacks import hidden
 from mockai.client.transport import Returned, run
 from mockai.client.views import Exchange, Exchanges, Gate, Mark
 from mockai.core.checks.base import Verdict
 from mockai.core.findings import Finding
+
+__tracebackhide__ = hidden
 
 
 class MockAI(Assertions[None]):
@@ -77,7 +80,6 @@ class MockAI(Assertions[None]):
 
     def drive(self, flow: Flow[Returned]) -> Returned:
         """Drive a flow of calls to its end: the one way to the server."""
-        __tracebackhide__ = True
         return run(self.url, flow)
 
     no_gc = staticmethod(no_gc)
@@ -105,7 +107,6 @@ class MockAI(Assertions[None]):
         **filters: Unpack[terms.FilterTerms],
     ) -> Exchanges:
         """Return the exchanges that fit, as soon as there are `count`."""
-        __tracebackhide__ = True
         return self.drive(
             flows.wait_for_exchanges(self.session, filters, count=count, timeout=timeout)
         )
@@ -114,12 +115,10 @@ class MockAI(Assertions[None]):
         self, *, timeout: float = DEFAULT_TIMEOUT_S, **filters: Unpack[terms.FilterTerms]
     ) -> Exchange:
         """Return the newest exchange that fits, as soon as there is one: `outcome="cancelled"`."""
-        __tracebackhide__ = True
         return self.drive(flows.wait_for(self.session, filters, timeout=timeout))
 
     def wait_idle(self, *, timeout: float = DEFAULT_TIMEOUT_S) -> None:
         """Return as soon as no exchange is open: before asserting that nothing more comes."""
-        __tracebackhide__ = True
         self.drive(flows.wait_idle(self.session, timeout=timeout))
 
     def mark(self, name: str) -> Mark:
@@ -148,7 +147,6 @@ class MockAI(Assertions[None]):
 
     def wait_held(self, gate: str, *, count: int = 1, timeout: float = DEFAULT_TIMEOUT_S) -> Gate:
         """Return the gate as soon as `count` streams, of whichever script, stand at it."""
-        __tracebackhide__ = True
         return self.drive(
             flows.wait_held(self.session, gate, scenario=None, count=count, timeout=timeout)
         )
@@ -182,7 +180,6 @@ class MockAI(Assertions[None]):
 
     def demand(self, kind: str, expected: Mapping[str, Any], timeout: float) -> None:
         """Have a check judged, and raise its report unless it passes."""
-        __tracebackhide__ = True
         self.drive(flows.demand(self.session, kind, expected, timeout=timeout))
 
 
@@ -207,14 +204,12 @@ class Script(Assertions[None]):
         self, *, count: int = 1, timeout: float = DEFAULT_TIMEOUT_S
     ) -> Exchanges:
         """Return the exchanges of this script, as soon as there are `count`."""
-        __tracebackhide__ = True
         return self._mockai.wait_for_exchanges(count=count, timeout=timeout, scenario=self.name)
 
     def wait_for(
         self, *, timeout: float = DEFAULT_TIMEOUT_S, **filters: Unpack[terms.FilterTerms]
     ) -> Exchange:
         """Return the newest exchange of this script that fits, as soon as there is one."""
-        __tracebackhide__ = True
         own = {**filters, "scenario": self.name}
         return self._mockai.drive(flows.wait_for(self._mockai.session, own, timeout=timeout))
 
@@ -225,7 +220,6 @@ class Script(Assertions[None]):
 
         Fails at once when a stream of this script ended or left before it got there.
         """
-        __tracebackhide__ = True
         at = terms.only_gate(self.name, self.gates, gate)
         return self._mockai.drive(
             flows.wait_held(
@@ -253,5 +247,4 @@ class Script(Assertions[None]):
 
     def demand(self, kind: str, expected: Mapping[str, Any], timeout: float) -> None:
         """Have a check judged on this script's exchanges only."""
-        __tracebackhide__ = True
         self._mockai.demand(kind, {**expected, "scenario": self.name}, timeout)

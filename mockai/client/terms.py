@@ -10,9 +10,12 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal, TypedDict
 
+from mockai.client.tracebacks import hidden
 from mockai.core.errors import MockaiError
 from mockai.core.exchange import How, Outcome, Phase
 from mockai.core.leaving import HalfClose
+
+__tracebackhide__ = hidden
 
 HoldAt = int | Literal["headers", "first_token", "done"]
 Seconds = float | str

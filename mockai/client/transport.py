@@ -16,7 +16,10 @@ from typing import TypeVar, cast
 from urllib.parse import urlsplit
 
 from mockai.client.calls import Answer, Call, Flow
+from mockai.client.tracebacks import hidden
 from mockai.core.errors import MockaiError
+
+__tracebackhide__ = hidden
 
 Returned = TypeVar("Returned")
 
@@ -44,7 +47,6 @@ class Address:
 
 def run(url: str, flow: Flow[Returned]) -> Returned:
     """Drive a flow, blocking this thread. Raises what the flow raises."""
-    __tracebackhide__ = True
     address, answer = Address.of(url), None
     while True:
         try:
@@ -56,7 +58,6 @@ def run(url: str, flow: Flow[Returned]) -> Returned:
 
 async def run_async(url: str, flow: Flow[Returned]) -> Returned:
     """Drive a flow in the running event loop; cancelling it drops the connection."""
-    __tracebackhide__ = True
     address, answer = Address.of(url), None
     while True:
         try:
@@ -101,12 +102,23 @@ def _refuse_to_block_a_loop() -> None:
 
 
 async def _ask_async(address: Address, call: Call) -> Answer:
+    _refuse_other_loops()
     try:
         async with asyncio.timeout(call.wait + ANSWER_S):
             raw = await _round_trip(address, _rendered(address, call))
         return _parsed(raw)
     except (OSError, http.client.HTTPException) as error:
         raise _unreachable(address, error) from error
+
+
+def _refuse_other_loops() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise MockaiError(
+            "AsyncMockAI speaks asyncio, and no loop of asyncio runs here (trio?): under anyio's "
+            "plugin let a fixture anyio_backend return 'asyncio'; MockAI in a thread works anywhere"
+        ) from None
 
 
 async def _round_trip(address: Address, request: bytes) -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mockai.core.exchange import Exchange, Phase
+from mockai.core.units import counted
 
 _WHERE: dict[Phase, str] = {
     "receiving": " during receipt",
@@ -102,4 +103,4 @@ def _stalled(exchange: Exchange) -> str:
 
 
 def _count(tokens: int) -> str:
-    return "1 token" if tokens == 1 else f"{tokens} tokens"
+    return counted(tokens, "token")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 import re
 import sys
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from mockai.core.errors import MockaiError
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h)?\s*")
@@ -67,6 +70,23 @@ Speed = Annotated[
     WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"const": "inf"}]}),
 ]
 """A pydantic type: how many times as fast as written; in JSON, which has no infinity, `"inf"`."""
+
+
+def patience_in(environment: Mapping[str, str]) -> float:
+    """Return the factor for every time limit that MOCKAI_PATIENCE sets; 1 if it does not.
+
+    Raises `MockaiError` unless it is a finite number above 0.
+    """
+    said = environment.get("MOCKAI_PATIENCE", "1")
+    factor = _number(said)
+    if not factor:
+        raise MockaiError(f"MOCKAI_PATIENCE: must be a number above 0, such as 3 (got {said!r})")
+    return factor
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things: `1 token`, `12 tokens`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def show_seconds(seconds: float) -> str:

@@ -42,6 +42,8 @@ MOST_JUDGED = 1_000
 MOST_ENDED = 1_000
 REMEMBERED_WHOLE = 16
 """Ended sessions that still have their record, for waits that were under way."""
+MOST_LATE = 1_000
+"""Calls that came after the end of their session, kept when its record is dropped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,6 +295,12 @@ class Session:
         """Say whether nothing runs, and nobody waits or follows."""
         return self.is_idle() and not self._waiters.are_waiting and not self.events.is_followed
 
+    def late(self) -> list[Exchange]:
+        """Return the requests that came after its end."""
+        if self.ended_at_ns is None:
+            return []
+        return [item for item in self.exchanges() if item.received_ns >= self.ended_at_ns]
+
     def forget(self) -> None:
         """Drop the record of a session that has ended; that it has is still known."""
         self._begin()
@@ -321,6 +329,7 @@ class Sessions:
         self._observers = observers
         self._live: dict[str, Session] = {}
         self._ended: dict[str, Session] = {}
+        self._late: deque[Exchange] = deque(maxlen=MOST_LATE)
         compiled(self._loaded, settings.speed)  # what cannot be played is told at the start
         self.create(DEFAULT)
 
@@ -377,21 +386,17 @@ class Sessions:
         del self._live[id]
         self._ended[id] = session
         for older in list(self._ended.values())[-REMEMBERED_WHOLE - 1 : -REMEMBERED_WHOLE]:
+            self._late += older.late()
             older.forget()
         while len(self._ended) > MOST_ENDED:
-            del self._ended[next(iter(self._ended))]
+            self._late += self._ended.pop(next(iter(self._ended))).late()
         if id == DEFAULT:
             self.create(DEFAULT)
         return session
 
     def late(self) -> list[Exchange]:
         """Return the requests that came after the end of their session, as far as it is known."""
-        return [
-            item
-            for session in self._ended.values()
-            for item in session.exchanges()
-            if session.ended_at_ns is not None and item.received_ns >= session.ended_at_ns
-        ]
+        return [*self._late, *(item for session in self._ended.values() for item in session.late())]
 
     async def drain(self, wait_s: float) -> None:
         """Wait until nothing is open, at most `wait_s` seconds."""

@@ -17,6 +17,7 @@ from mockai.core.metrics import Metrics
 from mockai.core.policy import STOP_NOW, Policy
 from mockai.core.prices import Prices, shipped_prices
 from mockai.core.scenario import Scenario
+from mockai.core.units import patience_in
 from mockai.engine.observers import JournalFile
 from mockai.engine.pacer import Pacer
 from mockai.engine.sessions import MOST_SESSIONS, Sessions
@@ -70,7 +71,7 @@ class ServerOptions:
     limits: Limits = field(default_factory=Limits)
     journal: Path | None = None
     grace_s: float = 0.0
-    patience: float = field(default_factory=lambda: float(os.environ.get("MOCKAI_PATIENCE", "1")))
+    patience: float = field(default_factory=lambda: patience_in(os.environ))
 
 
 @dataclass(frozen=True, slots=True)

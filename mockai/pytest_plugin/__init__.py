@@ -20,10 +20,16 @@ if TYPE_CHECKING:
     from mockai.client.servers import Running
     from mockai.client.terms import SessionTerms
     from mockai.pytest_plugin.stable import StableUrl
-    from mockai.pytest_plugin.worlds import Worlds
+    from mockai.pytest_plugin.worlds import OwnSessions, Worlds
 
 WORLDS: pytest.StashKey[Worlds] = pytest.StashKey()
+"""How the tests of this run are kept apart ..."""
+MORE: pytest.StashKey[OwnSessions] = pytest.StashKey()
+"""... and the sessions that they make beside."""
+WORLD: pytest.StashKey[MockAI] = pytest.StashKey()
+"""The world of a test, while it is open ..."""
 CLIENTS: pytest.StashKey[list[MockAI]] = pytest.StashKey()
+"""... and of all its sessions, for its report."""
 _REMARKS: pytest.StashKey[list[tuple[str, str]]] = pytest.StashKey()
 _STABLE = "mockai-stable-url"
 
@@ -57,31 +63,39 @@ def _is_worker(config: pytest.Config) -> bool:
 @pytest.fixture(scope="session")
 def mockai_config(pytestconfig: pytest.Config) -> settings.Config:
     """How the server and its sessions are made, by the options; override it to say otherwise."""
-    return settings.config_of(pytestconfig)
+    from mockai.pytest_plugin.per_test import in_plain_words
+
+    with in_plain_words():
+        return settings.config_of(pytestconfig)
 
 
 @pytest.fixture(scope="session")
 def mockai_server(mockai_config: settings.Config, pytestconfig: pytest.Config) -> Iterator[Running]:
     """One server for the whole run (for each worker under xdist)."""
     from mockai.client.servers import start_server
+    from mockai.pytest_plugin.per_test import in_plain_words
     from mockai.pytest_plugin.worlds import Generations, OwnSessions
 
-    base = settings.session_settings(mockai_config)
     stable: StableUrl | None = pytestconfig.pluginmanager.get_plugin(_STABLE)
-    server = start_server(
-        process=mockai_config.get("process", False),
-        port=stable.take_port() if stable else 0,
-        scenarios=[Path(path) for path in mockai_config.get("scenarios", [])],
-        journal=mockai_config.get("journal"),
-    )
-    worlds = (Generations if stable else OwnSessions)(server, base)
-    pytestconfig.stash[WORLDS] = worlds
+    with in_plain_words():
+        base = settings.session_settings(mockai_config)
+        server = start_server(
+            process=mockai_config.get("process", False),
+            port=stable.take_port() if stable else 0,
+            scenarios=[Path(path) for path in mockai_config.get("scenarios", [])],
+            journal=mockai_config.get("journal"),
+        )
     try:
+        more = OwnSessions(server, base)
+        worlds = Generations(server, base) if stable else more
+        pytestconfig.stash[WORLDS], pytestconfig.stash[MORE] = worlds, more
         yield server
-        worlds.stop()
+        for each in dict.fromkeys((worlds, more)):
+            each.stop()
+            remarks = [(remark.test, remark.text) for remark in each.remarks]
+            pytestconfig.stash[_REMARKS] += remarks
     finally:
         server.stop()
-    pytestconfig.stash[_REMARKS] += [(remark.test, remark.text) for remark in worlds.remarks]
 
 
 @pytest.fixture
@@ -107,25 +121,36 @@ def mockai_async(mockai: MockAI) -> Iterator[AsyncMockAI]:
     An assertion that was never awaited is an error of the test: it has judged nothing.
     """
     from mockai.client import AsyncMockAI
+    from mockai.pytest_plugin.per_test import in_plain_words
 
     client = AsyncMockAI(mockai.url, session=mockai.session)
     yield client
-    client.awaiting.refuse_forgotten()
+    with in_plain_words():
+        client.awaiting.refuse_forgotten()
 
 
 @pytest.fixture
 def mockai_factory(
-    mockai_server: Running, request: pytest.FixtureRequest
+    mockai_server: Running,  # noqa: ARG001 - likewise
+    request: pytest.FixtureRequest,
 ) -> Iterator[Callable[..., MockAI]]:
-    """Make more sessions: `mockai_factory(speed=10)` is a `MockAI` that ends with the test."""
+    """Make more sessions: `mockai_factory(speed=10)` is a `MockAI` that ends with the test.
+
+    What is not said is as `mockai_config` says. The environment leads to none of them: hand the
+    client their `base_url` and `api_key`.
+    """
     from contextlib import ExitStack
 
-    from mockai.pytest_plugin.per_test import another
+    from mockai.pytest_plugin.per_test import begin, end
 
+    worlds = request.config.stash[MORE]
     with ExitStack() as opened:
 
         def make(**said: Unpack[SessionTerms]) -> MockAI:
-            return opened.enter_context(another(mockai_server, request, said))
+            __tracebackhide__ = True
+            client = begin(worlds, request.node, said)
+            opened.callback(end, worlds, request.node, client)
+            return client
 
         yield make
 

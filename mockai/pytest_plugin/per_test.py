@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mockai.pytest_plugin import CLIENTS, WORLDS, settings
+from mockai.pytest_plugin import CLIENTS, WORLD, WORLDS, settings
 
 if TYPE_CHECKING:
     from mockai.client import MockAI
-    from mockai.client.servers import Running
+    from mockai.pytest_plugin.worlds import Worlds
 
 
 @contextmanager
@@ -21,37 +21,49 @@ def world_of(request: pytest.FixtureRequest) -> Iterator[MockAI]:
     """Open the test's world, or return the one that is open already; close it if opened here."""
     from mockai.pytest_plugin.worlds import load
 
-    node, worlds = request.node, request.config.stash[WORLDS]
-    if CLIENTS in node.stash:
-        yield node.stash[CLIENTS][0]
+    node = request.node
+    if WORLD in node.stash:
+        yield node.stash[WORLD]
         return
-    said = settings.marked(node)
-    scenario = said.pop("scenario", None)
+    worlds = request.config.stash[WORLDS]
+    with ExitStack() as opened:
+        with in_plain_words():
+            said = settings.marked(node)
+            scenario = said.pop("scenario", None)
+            client = begin(worlds, node, said)
+            opened.callback(end, worlds, node, client)
+            if scenario is not None:
+                load(client, scenario, Path(node.path).parent)
+        node.stash[WORLD] = client
+        try:
+            yield client
+        finally:
+            del node.stash[WORLD]  # a test that is run again begins again
+
+
+def begin(worlds: Worlds, node: pytest.Item, said: Mapping[str, Any]) -> MockAI:
+    """Open a world for a test, and have its report tell of it."""
+    __tracebackhide__ = True
     client = worlds.open(node.nodeid, said)
-    node.stash[CLIENTS] = [client]
-    try:
-        if scenario is not None:
-            load(client, scenario, Path(node.path).parent)
-        yield client
-    finally:
-        worlds.close(node.nodeid, client)
+    node.stash.setdefault(CLIENTS, []).append(client)
+    return client
+
+
+def end(worlds: Worlds, node: pytest.Item, client: MockAI) -> None:
+    """Close what was opened."""
+    node.stash[CLIENTS].remove(client)
+    worlds.close(node.nodeid, client)
 
 
 @contextmanager
-def another(
-    server: Running, request: pytest.FixtureRequest, said: Mapping[str, Any]
-) -> Iterator[MockAI]:
-    """Open one more session for a test, whatever keeps tests apart."""
-    from mockai.pytest_plugin.worlds import OwnSessions
+def in_plain_words() -> Iterator[None]:
+    """Tell what no line of code is at fault for in its own words: options, markers, an await."""
+    from mockai.core.errors import MockaiError
 
-    worlds = OwnSessions(server, {})
-    client = worlds.open(request.node.nodeid, said)
-    request.node.stash.setdefault(CLIENTS, []).append(client)
     try:
-        yield client
-    finally:
-        worlds.close(request.node.nodeid, client)
-        request.config.stash[WORLDS].remarks += worlds.remarks
+        yield
+    except (AssertionError, MockaiError, pytest.UsageError) as error:
+        raise pytest.fail.Exception(f"mockai: {error}", pytrace=False) from None
 
 
 def evidence(client: MockAI) -> str:

@@ -43,6 +43,7 @@ _VALUES: dict[str, tuple[type, str]] = {
     "half_close": (str, "what a FIN means while an answer is under way: cancel or continue"),
     "journal": (Path, "file to append a line to at the receipt and at the end of each exchange"),
 }
+_WORDS = {float: "a number, or inf", int: "a whole number"}
 _SWITCHES = {
     "strict": "no default scenario: a miss is 404",
     "process": "run the server in a process of its own: for suites that freeze time or use gevent",
@@ -116,7 +117,12 @@ def marked(node: pytest.Item) -> dict[str, Any]:
 
 def _said(config: pytest.Config, name: str) -> Any:
     given = config.getoption(f"mockai_{name}")
-    return config.getini(f"mockai_{name}") if given is None else given
+    if given is not None:
+        return given
+    try:
+        return config.getini(f"mockai_{name}")
+    except (ValueError, pytest.UsageError) as error:  # before and since pytest 9
+        raise pytest.UsageError(f"mockai_{name}: {error}") from None
 
 
 def _value(config: pytest.Config, name: str) -> Any:
@@ -124,4 +130,5 @@ def _value(config: pytest.Config, name: str) -> Any:
     try:
         return None if said in (None, "") else kind(said)
     except ValueError:
-        raise pytest.UsageError(f"mockai_{name}: must be {kind.__name__} (got {said!r})") from None
+        must = _WORDS[kind]
+        raise pytest.UsageError(f"mockai_{name}: must be {must} (got {said!r})") from None

@@ -16,11 +16,15 @@ from typing import Any, Protocol
 from mockai.client import MockAI
 from mockai.client.flows import end_session, late_exchanges, put_scenarios, reset, waiting
 from mockai.client.servers import Running
+from mockai.client.tracebacks import hidden
 from mockai.client.transport import run
 from mockai.client.views import Exchange
 from mockai.core.errors import MockaiError
 from mockai.core.loading import dump_scenario, read_scenarios
+from mockai.core.units import counted
 from mockai.pytest_plugin.stable import SESSION
+
+__tracebackhide__ = hidden
 
 LEFT_OPEN_S = 1.0
 """How long what is still open after a test may take to end."""
@@ -97,9 +101,10 @@ class OwnSessions:
     def stop(self) -> None:
         """Note who has called after the end of his test."""
         with contextlib.suppress(MockaiError):
-            late = run(self._server.url, late_exchanges())
-            for session, group in itertools.groupby(late, key=lambda item: item.session):
-                self.remarks.append(_late(self._tests.get(session, session), list(group)))
+            late: dict[str, list[Exchange]] = {}
+            for item in run(self._server.url, late_exchanges()):
+                late.setdefault(item.session, []).append(item)
+            self.remarks += [_late(self._tests.get(key, key), calls) for key, calls in late.items()]
 
 
 class Generations:
@@ -158,7 +163,7 @@ def _cut(report: Mapping[str, Any]) -> list[Exchange]:
 
 def _left_open(test: str, cut: Sequence[Exchange]) -> Iterable[Remark]:
     if cut:
-        streams = "1 stream" if len(cut) == 1 else f"{len(cut)} streams"
+        streams = counted(len(cut), "stream")
         yield Remark(test, f"left {streams} open: {'; '.join(map(_shown, cut))}")
 
 

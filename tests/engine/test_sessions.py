@@ -307,6 +307,21 @@ def test_the_record_of_an_ended_session_is_dropped_after_a_while() -> None:
     assert sessions.find("s0") is ended[0]
 
 
+def test_who_called_after_an_end_is_not_forgotten_with_the_record() -> None:
+    """The end of a run tells of them all, however many sessions have ended since."""
+    pacer = VirtualPacer()
+    sessions = Sessions(pacer)
+    session = sessions.create("first")
+    session.ended(session.receive(RequestFacts(), Connection(), wall_s=0.0).fail(0, "refused"))
+    pacer.advance(1)
+    sessions.delete("first")
+    for number in range(sessions_module.REMEMBERED_WHOLE + 1):
+        late = session.receive(RequestFacts(), Connection(), wall_s=0.0)
+        session.ended(late.fail(0, "refused"))
+        sessions.delete(sessions.create(f"s{number}").id)
+    assert len(sessions.late()) == sessions_module.REMEMBERED_WHOLE + 1
+
+
 def test_a_full_house_refuses_and_evicts_nobody() -> None:
     """Who is there stays; one that ends makes room."""
     house = Sessions(VirtualPacer(), most=2)

@@ -238,7 +238,7 @@ def test_an_assertion_judges_what_it_selects(mockai: MockAI, app: Product) -> No
     app.ask(model="a").result()
     app.ask(model="b").result()
     mockai.assert_billed(max_tokens=1, model="b", nth=1)
-    with pytest.raises(AssertionError, match="at most 1 completion tokens"):
+    with pytest.raises(AssertionError, match="at most 1 completion token for"):
         mockai.assert_billed(max_tokens=1)
     with pytest.raises(AssertionError, match="in exactly 3 exchanges; there are 2"):
         mockai.assert_completed(count=3, timeout=0)

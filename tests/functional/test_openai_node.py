@@ -135,6 +135,7 @@ def test_a_stream_that_is_aborted_is_a_cancel_at_the_hold(
     left = control.ended("cancelled")
     assert (left["disconnect"]["token"], left["disconnect"]["while_held"]) == (token, "hold-1")
     assert node.result(run) == (token, error)
+    assert control.call("GET", "findings")["findings"] == []
 
 
 @pytest.mark.parametrize(
@@ -201,6 +202,39 @@ def test_a_program_that_closes_nothing_is_caught(
     assert not verdict["passed"]
     assert "still open" in verdict["report"]
     assert control.exchanges()[0]["outcome"] == "open"
+
+
+def found(control: Control) -> list[str]:
+    """Return the names of what is found."""
+    return [item["name"] for item in control.call("GET", "findings")["findings"]]
+
+
+def test_a_relay_that_listens_to_its_request_too_soon_asks_nothing(
+    node: Node, control: Control
+) -> None:
+    """Node's request closes when its body has been read: each call is aborted before it is sent."""
+    control.script(tokens=TOKENS)
+    node.result(node.start("relayRequestAtOnce", control))
+    assert found(control) == ["none-reached"]
+    assert not control.check("requests", count=1, wait=0)["passed"]
+
+
+@pytest.mark.parametrize(
+    "program, passed, names",
+    [("relayRequestLate", False, ["left-open"]), ("relayResponse", True, [])],
+)
+def test_a_relay_that_listens_to_its_request_too_late_never_stops(
+    node: Node, control: Control, program: str, names: list[str], *, passed: bool
+) -> None:
+    """It has closed already; what tells that the client has left is the response."""
+    control.script(tokens=TOKENS, hold={"at_token": MIDDLE})
+    run = node.start(program, control, tokens=MIDDLE)
+    node.wait_reached(run)
+    control.wait_held()
+    control.mark("stop")
+    node.cancel(run)
+    assert control.check("cancelled")["passed"] is passed
+    assert found(control) == names
 
 
 # ── reading to the end ───────────────────────────────────────────────────────────────────────

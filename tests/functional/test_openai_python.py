@@ -46,6 +46,12 @@ def has_text(chunk: ChatCompletionChunk) -> bool:
     return bool(chunk.choices and chunk.choices[0].delta.content)
 
 
+def stop(control: Control) -> None:
+    """Do what a test does: wait for the hold, mark the stop."""
+    control.wait_held()
+    control.mark("stop")
+
+
 def was_left(control: Control, place: tuple[dict[str, Any], str, int]) -> None:
     """Check that the only exchange was cancelled exactly at the hold."""
     _, phase, token = place
@@ -53,6 +59,7 @@ def was_left(control: Control, place: tuple[dict[str, Any], str, int]) -> None:
     assert (left["phase"], left["disconnect"]["token"]) == (phase, token)
     assert (left["disconnect"]["while_held"], left["tokens"]["written"]) == ("hold-1", token)
     assert left["request"]["sdk_retry_count"] == 0
+    assert control.call("GET", "findings")["findings"] == []
 
 
 # ── the sync client: right ways ──────────────────────────────────────────────────────────────
@@ -64,14 +71,14 @@ def break_in_a_with(client: OpenAI, control: Control, tokens: int) -> None:
     """Leave the loop, and with it the block that closes the response."""
     with client.chat.completions.create(**ASKED, stream=True) as stream:
         read(stream, tokens)
-        control.wait_held()
+        stop(control)
 
 
 def close(client: OpenAI, control: Control, tokens: int) -> None:
     """Close the stream by hand."""
     stream = client.chat.completions.create(**ASKED, stream=True)
     read(stream, tokens)
-    control.wait_held()
+    stop(control)
     stream.close()
 
 
@@ -79,7 +86,7 @@ def close_the_response(client: OpenAI, control: Control, tokens: int) -> None:
     """Close what is below the stream."""
     stream = client.chat.completions.create(**ASKED, stream=True)
     read(stream, tokens)
-    control.wait_held()
+    stop(control)
     stream.response.close()
 
 
@@ -90,7 +97,7 @@ def raise_in_a_with(client: OpenAI, control: Control, tokens: int) -> None:
         client.chat.completions.create(**ASKED, stream=True) as stream,
     ):
         read(stream, tokens)
-        control.wait_held()
+        stop(control)
         raise KeyError
 
 
@@ -100,7 +107,7 @@ def break_in_the_stream_helper(client: OpenAI, control: Control, tokens: int) ->
         seen = 0
         while seen < tokens:
             seen += next(stream).type == "content.delta"
-        control.wait_held()
+        stop(control)
 
 
 def read(stream: Iterator[ChatCompletionChunk], tokens: int) -> None:
@@ -200,7 +207,7 @@ async def cancel_at_the_hold(control: Control, work: Work) -> None:
     """Start the work, wait until its answer is held, and cancel its task."""
     async with an_async_client(control) as client:
         task = asyncio.ensure_future(work(client))
-        await asyncio.to_thread(control.wait_held)
+        await asyncio.to_thread(stop, control)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
@@ -238,7 +245,7 @@ async def break_in_an_async_with(control: Control) -> None:
     async with an_async_client(control) as client:
         async with await client.chat.completions.create(**ASKED, stream=True) as stream:
             await read_async(stream)
-            await asyncio.to_thread(control.wait_held)
+            await asyncio.to_thread(stop, control)
         await asyncio.to_thread(control.ended, "cancelled")
 
 
@@ -247,7 +254,7 @@ async def close_async(control: Control) -> None:
     async with an_async_client(control) as client:
         stream = await client.chat.completions.create(**ASKED, stream=True)
         await read_async(stream)
-        await asyncio.to_thread(control.wait_held)
+        await asyncio.to_thread(stop, control)
         await stream.close()
         await asyncio.to_thread(control.ended, "cancelled")
 
@@ -287,12 +294,6 @@ def no_luck() -> Iterator[None]:
     gc.disable()
     yield
     gc.enable()
-
-
-def stop(control: Control) -> None:
-    """Do what a test does: wait for the hold, mark the stop."""
-    control.wait_held()
-    control.mark("stop")
 
 
 def set_a_flag(client: OpenAI, control: Control) -> None:
@@ -445,6 +446,7 @@ def was_read(control: Control, times: int) -> None:
         assert (item["phase"], item["disconnect"]) == ("done", None)
         assert item["tokens"]["written"] == item["bill"]["completion_tokens"] == TOKENS
     assert control.check("completed", count=times)["passed"]
+    assert control.call("GET", "findings")["findings"] == []
 
 
 def test_a_sync_client_that_reads_to_the_end_has_completed(control: Control) -> None:

@@ -143,12 +143,22 @@ class TestMarked:
     def test_a_marked_test_uses_the_fixture(self):
         assert ask() == "Marked"
 
-def test_more_sessions(mockai, mockai_factory):
-    one, two = mockai_factory(speed=1000), mockai_factory()
+@pytest.fixture
+def one(mockai_factory):
+    return mockai_factory(policy="charged-499")
+
+def test_more_sessions(one, mockai, mockai_factory):
+    two = mockai_factory()
     assert len({{mockai.session, one.session, two.session}}) == 3
     assert one.url == mockai.url
+    for client, policy in ((one, "charged-499"), (two, "stop-lag")):
+        story = client.script(text="Hi")
+        with OpenAI(base_url=client.base_url) as openai:
+            openai.chat.completions.create(model="m", messages=[{{"role": "user", "content": "?"}}])
+        assert story.wait_for(outcome="completed").bill.policy == policy
 """,
         "-rA",
+        "--mockai-policy=stop-lag",
     )
     result.assert_outcomes(passed=11)
     result.stdout.no_fnmatch_line("*mockai session*")  # evidence is for failures
@@ -203,12 +213,21 @@ def test_marked_wrongly(mockai):
 def test_no_such_scenario(mockai):
     pass
 
+def test_unknown_word(mockai):
+    mockai.script(tokns=3)
+
+def test_unknown_setting(mockai_factory):
+    mockai_factory(policy="nope")
+
+def test_no_loop(mockai_async):
+    mockai_async.script().send(None)
+
 def test_gone(mockai, mockai_server):
     mockai_server.stop()
     raise ValueError
 """
     )
-    result.assert_outcomes(failed=6, passed=1, errors=4)
+    result.assert_outcomes(failed=9, passed=1, errors=4)
     result.stdout.fnmatch_lines(
         [
             ">   *story.assert_cancelled(within=0.25)",
@@ -228,15 +247,55 @@ def test_gone(mockai, mockai_server):
     )
     for line in (
         "  exchange #1 * scenario 'early'  completed",
-        "*AssertionError: never awaited, *: await assert_cancelled(*)",
+        "mockai: never awaited, *: await assert_cancelled(*)",
         "E *this wait would block the event loop*fixture mockai_async*",
-        "E *the marker mockai does not know speeed; it takes scenario=…, speed=…*",
-        "E *gone.yaml: cannot be read: No such file*",
+        "mockai: *the marker mockai does not know speeed; it takes scenario=…, speed=…*",
+        "mockai: *gone.yaml: cannot be read: No such file*",
+        "E *script() does not know tokns; it knows finish, hold_at, *",
+        "E *unknown policy 'nope'; allowed are stop-now, *",
+        "E *AsyncMockAI speaks asyncio, and no loop of asyncio runs here *",
         "no mockai server answers at *",
     ):
         result.stdout.fnmatch_lines([line])
-    assert result.stdout.str().count("- mockai session") == 9
-    result.stdout.no_fnmatch_line("*mockai/client/*.py:*: AssertionError")
+    assert result.stdout.str().count("- mockai session") == 10
+    for line in ("*/mockai/client/*", "*/mockai/pytest_plugin/*"):
+        result.stdout.no_fnmatch_line(line)  # what its author can mend shows his own lines only
+
+
+AGAIN = """
+import _pytest.runner
+
+def pytest_runtest_protocol(item, nextitem):
+    for _ in range(2):
+        item._initrequest()
+        _pytest.runner.runtestprotocol(item, nextitem=nextitem, log=True)
+    return True
+"""
+
+
+def test_a_test_that_is_run_again_begins_again(run: Run, pytester: pytest.Pytester) -> None:
+    """As pytest-rerunfailures does: it must not find the world that has ended."""
+    pytester.makeconftest(AGAIN)
+    result = run("def test_again(mockai):\n    mockai.script(text='Hi')\n    mockai.wait_idle()")
+    result.assert_outcomes(passed=2)
+
+
+WRONG_OPTIONS = {
+    "--mockai-policy=nope": "unknown policy 'nope'; allowed are stop-now, *",
+    "-omockai_process=maybe": "mockai_process: *'maybe'",
+    "-omockai_speed=fast": "mockai_speed: must be a number, or inf (got 'fast')",
+    "--mockai-scenarios=gone.yaml": "gone.yaml: cannot be read: No such file or directory",
+}
+
+
+@pytest.mark.parametrize("option", WRONG_OPTIONS)
+def test_a_wrong_option_is_told_in_one_line(run: Run, option: str) -> None:
+    """Its cure is in the options, so no line of code is shown."""
+    result = run("def test_any(mockai):\n    pass", option)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([f"mockai: *{WRONG_OPTIONS[option]}"])
+    result.stdout.no_fnmatch_line("*Traceback*")
+    result.stdout.no_fnmatch_line("*/mockai/*.py*")
 
 
 LEAKING = "-Wignore::ResourceWarning"  # what a test leaks on purpose is closed by the exit
@@ -274,6 +333,13 @@ def test_calls_later(mockai):
 def test_is_called(mockai):
     assert left[-1]().status == 410
 
+def test_another_session_ends_too(mockai_factory, monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", mockai_factory().base_url)
+    left.append(begin())
+
+def test_is_called_again():
+    assert left[-1]().status == 410
+
 def test_closes_in_time(mockai):
     story = mockai.script(tokens=40, hold_at=3)
     stream = begin()()
@@ -284,6 +350,7 @@ TOLD = [
     "*mockai: left open, or called too late*",
     "*::test_leaks left 1 stream open: 'story' at token 3 of 40, held at 'hold-1'",
     "*::test_calls_later was called once after its end (410): POST /s/s-*/v1/chat/completions",
+    "*::test_another_session_ends_too was called once after its end (410): POST /s/s-*",
     "Close what is open before the test ends*",
 ]
 
@@ -292,7 +359,7 @@ TOLD = [
 def test_a_leak_and_a_late_call_are_told_at_the_end(run: Run, how: list[str]) -> None:
     """By the test that is to blame; also when workers of xdist ran it. It passes all the same."""
     result = run(LEAKS, *how, LEAKING)
-    result.assert_outcomes(passed=4)
+    result.assert_outcomes(passed=6)
     result.stdout.fnmatch_lines(TOLD)
     assert result.stdout.str().count("left 1 stream open") == 1
 

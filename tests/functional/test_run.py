@@ -142,6 +142,20 @@ def test_the_command_finds_its_way_and_keeps_its_exit_code(run: Run) -> None:
     assert "nothing was expected: no check was given" in ended.said
 
 
+OWN_SESSION = """
+request = urllib.request.Request(os.environ["MOCKAI_URL"] + "/_mockai/sessions/own", method="PUT")
+made = json.load(urllib.request.urlopen(request))
+client = OpenAI(base_url=made["base_url"])
+list(ask())
+"""
+
+
+def test_requests_in_sessions_of_the_command_s_own_are_told(run: Run) -> None:
+    """They are not judged, which must not look as if none had come."""
+    ended = run(OWN_SESSION)
+    assert (ended.code, "1 request came in other sessions" in ended.said) == (0, True), ended.said
+
+
 def test_a_failed_check_outranks_the_command_s_own_code(run: Run) -> None:
     """1 is a verdict; what the command said is told too."""
     ended = run("sys.exit(3)", "--checks", run.file("c.yaml", "- completed: {}\n"), "--wait", "0")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
@@ -52,6 +53,17 @@ def test_a_process_stands_by_a_test_that_freezes_time(monkeypatch: pytest.Monkey
         frozen.setattr(time, "monotonic_ns", lambda: 5)
         with pytest.raises(MockaiError, match="use process=True"):
             mockai.script(text="Hi")
+
+
+def test_where_threads_are_patched_a_process_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A greenlet in place of the server's thread would wait for us, as we do for it."""
+    patched = {"threading"}
+    gevent = SimpleNamespace(is_module_patched=lambda name: name in patched)
+    monkeypatch.setitem(sys.modules, "gevent.monkey", gevent)
+    with pytest.raises(MockaiError, match=r"gevent has patched .* use process=True"):
+        start_server()
+    patched.clear()
+    start_server().stop()
 
 
 def test_the_child_ends_with_its_parent() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeVar
 
 import pytest
@@ -100,8 +101,9 @@ def test_patience_multiplies_every_time_out(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("MOCKAI_PATIENCE", "3")
     assert flows.waiting(5) == 15
     assert flows.waiting(50) == flows.MAX_WAIT_S
-    with pytest.raises(MockaiError, match=r"at most 60 seconds \(got 61\)"):
-        flows.waiting(61)
+    for wrong in (61, -1, math.nan):
+        with pytest.raises(MockaiError, match=rf"must be 0 to 60 seconds \(got {wrong}\)"):
+            flows.waiting(wrong)
 
 
 def test_the_call_lasts_as_long_as_the_wait() -> None:

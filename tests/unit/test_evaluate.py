@@ -97,13 +97,16 @@ def test_without_any_request_no_check_passes(name: str) -> None:
 
 
 def test_when_none_fits_the_text_shows_those_that_came() -> None:
-    """A wrong name, or a request that was refused: both can be seen."""
+    """A wrong name, or a request that was refused: the nearest first, field by field."""
     refused = open_exchange(
         seq=4, scenario=None, outcome="failed", cause="refused", error="No scenario matches\n  more"
     )
     verdict = verdict_of({"where": {"scenario": "stroy", "nth": 1}}, FIRST, SECOND, THIRD, refused)
     assert (verdict.passed, verdict.settled) == (False, False)
     assert verdict.report == golden("none_fits.txt")
+    beyond = verdict_of({"where": {"nth": 9}}, FIRST, SECOND)
+    assert beyond.report.count("exchange #") == 2
+    assert "The nearest" not in beyond.report
 
 
 def test_a_count_must_be_met_exactly() -> None:

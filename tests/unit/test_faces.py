@@ -144,6 +144,26 @@ def test_the_word_takes_what_the_check_has(name: str) -> None:
     assert set(terms.CHECK_TERMS[name].__annotations__) == wanted
 
 
+def words_of(face: type) -> dict[str, list[Any]]:
+    """Return the public words of a face, each with what it takes."""
+    public = {name: value for name, value in inspect.getmembers(face) if name[0] != "_"}
+    return {
+        name: [
+            (one.name, one.kind, one.default, one.annotation)
+            for one in inspect.signature(value).parameters.values()
+        ]
+        if callable(value)
+        else []
+        for name, value in public.items()
+    }
+
+
+@pytest.mark.parametrize("sync,other", [(MockAI, AsyncMockAI), (Script, AsyncScript)])
+def test_both_faces_have_the_same_words(sync: type, other: type) -> None:
+    """With the same arguments and defaults; what is said in one test can be said in the other."""
+    assert words_of(sync) == words_of(other)
+
+
 # ── the README ───────────────────────────────────────────────────────────────────────────────
 
 

@@ -92,6 +92,17 @@ def test_the_newest_mark_counts_for_draining() -> None:
     assert found(completed_exchange(marks=marks)) == []
 
 
+@pytest.mark.parametrize("paced,told", [(False, True), (True, False)])
+def test_where_the_rest_came_at_once_it_is_not_sure_that_nothing_closes(
+    *, paced: bool, told: bool
+) -> None:
+    """Who looks at the flag per token had no chance: only the next token alone tells."""
+    released = completed_exchange(marks=STOP, holds=(hold_at(0.42, for_s=0.5),), paced=paced)
+    (finding,) = diagnose(released, evidence_of(released))
+    assert finding.name == "drained"
+    assert ("`release(tokens=1)`" in finding.explanation) is told
+
+
 def test_a_finding_names_the_exchange_the_facts_and_the_cure() -> None:
     """What was seen comes first, what usually cures it after it."""
     (finding,) = diagnose(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from mockai import pytest_plugin
+from mockai import MockAI, pytest_plugin
 from mockai.cli import COMMANDS
+from mockai.client import Script
+from mockai.client.terms import ScriptTerms
 from mockai.pytest_plugin import settings
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +70,29 @@ def test_the_readme_names_every_fixture() -> None:
     assert len(fixtures) == 5
     for name in fixtures:
         assert f"| `{name}` |" in README
+
+
+INNER = {"demand", "drive"}
+"""How the words are made; nobody who writes a test needs them."""
+
+
+@pytest.mark.parametrize("face", [MockAI, Script])
+def test_the_readme_names_every_python_word(face: type) -> None:
+    """In the table of words; the assertions stand with the checks."""
+    table = README[README.index("\n| word | does |") : README.index("\n| ini | command line")]
+    rows = {row.split("|")[1] for row in table.splitlines() if row.startswith("| `")}
+    told = {word for row in rows for word in re.findall(r"`(\w+)", row)}
+    words = {word for word, _ in inspect.getmembers(face) if not word.startswith(("_", "assert_"))}
+    if face is Script:
+        words -= {"name", "gates"}  # attributes that say themselves
+    assert words - INNER <= told
+
+
+def test_the_readme_names_every_argument_of_a_script() -> None:
+    """What `script()` takes."""
+    (row,) = [line for line in README.splitlines() if line.startswith("| `script(")]
+    said = {"tokens", *re.findall(r"`(\w+)`", row)}
+    assert set(ScriptTerms.__annotations__) <= said
 
 
 def test_the_readme_names_every_word_of_the_marker() -> None:

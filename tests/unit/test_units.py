@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from mockai.core.units import Duration, Speed, parse_duration, parse_speed, show_seconds
+from mockai.core.errors import MockaiError
+from mockai.core.units import (
+    Duration,
+    Speed,
+    parse_duration,
+    parse_speed,
+    patience_in,
+    show_seconds,
+)
 
 
 @pytest.mark.parametrize(
@@ -104,3 +112,12 @@ def test_any_other_speed_is_refused(written: Any) -> None:
     """With what is allowed."""
     with pytest.raises(ValueError, match="must be a number above 0, or inf"):
         parse_speed(written)
+
+
+def test_patience_is_a_factor() -> None:
+    """A slow machine says 3; what is no factor is told before anything waits for it."""
+    assert patience_in({}) == 1
+    assert patience_in({"MOCKAI_PATIENCE": "2.5"}) == 2.5
+    for wrong in ("", "0", "-1", "slow", "nan", "inf"):
+        with pytest.raises(MockaiError, match="MOCKAI_PATIENCE: must be a number above 0"):
+            patience_in({"MOCKAI_PATIENCE": wrong})

@@ -26,6 +26,16 @@ Quiet = Annotated[Duration, Field(le=MAX_QUIET_S)]
 """For how long nothing more must come, in seconds or as text; 0 judges what there is so far."""
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One compared field."""
+
+    field: str
+    expected: str
+    actual: str
+    ok: bool
+
+
 class Where(Model):
     """Which exchanges a check judges; a field that is left out selects all."""
 
@@ -42,15 +52,25 @@ class Where(Model):
         chosen = tuple(item for item in exchanges if self._fits(item))
         return chosen if self.nth is None else chosen[self.nth - 1 : self.nth]
 
-    def _fits(self, exchange: Exchange) -> bool:
-        request = exchange.request
-        pairs = (
-            (self.scenario, exchange.scenario),
-            (self.model, request.model),
-            (self.tag, request.tag),
-            (self.endpoint, request.endpoint),
+    def compare(self, exchange: Exchange) -> tuple[Row, ...]:
+        """Return a row for each field that selects, `nth` apart: for when none fits."""
+        return tuple(
+            Row(field, repr(wanted), "none" if seen is None else repr(seen), wanted == seen)
+            for field, wanted, seen in self._pairs(exchange)
+            if wanted is not None
         )
-        return all(wanted is None or wanted == seen for wanted, seen in pairs)
+
+    def _fits(self, exchange: Exchange) -> bool:
+        return all(wanted in (None, seen) for _, wanted, seen in self._pairs(exchange))
+
+    def _pairs(self, exchange: Exchange) -> tuple[tuple[str, str | None, str | None], ...]:
+        request = exchange.request
+        return (
+            ("scenario", self.scenario, exchange.scenario),
+            ("model", self.model, request.model),
+            ("tag", self.tag, request.tag),
+            ("endpoint", self.endpoint, request.endpoint),
+        )
 
     def __str__(self) -> str:
         named = self.model_dump(exclude_none=True)
@@ -86,16 +106,6 @@ class Evidence:
     def mark(self, name: str) -> MarkStamp | None:
         """Return the newest mark of a name."""
         return next((mark for mark in reversed(self.marks) if mark.name == name), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One compared field."""
-
-    field: str
-    expected: str
-    actual: str
-    ok: bool
 
 
 def fate(exchange: Exchange) -> str:

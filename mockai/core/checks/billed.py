@@ -11,6 +11,8 @@ from mockai.core.billing import bill
 from mockai.core.checks.base import Check, Evidence, Judgement, Row, fate
 from mockai.core.exchange import Bill, Exchange
 from mockai.core.policy import Policy, PolicyChoice
+from mockai.core.prices import dollars
+from mockai.core.units import counted
 
 
 class Billed(Check):
@@ -77,9 +79,9 @@ def budget(max_tokens: int | None, max_cost_usd: Decimal | None) -> str:
     """Return the words for the limits that are given."""
     limits = []
     if max_tokens is not None:
-        limits.append(f"at most {max_tokens} completion tokens")
+        limits.append(f"at most {counted(max_tokens, 'completion token')}")
     if max_cost_usd is not None:
-        limits.append(f"at most ${max_cost_usd}")
+        limits.append(f"at most ${dollars(max_cost_usd)}")
     return " and ".join(limits)
 
 
@@ -90,11 +92,12 @@ def under(policy: Policy | None) -> str:
 
 def tokens_row(field: str, limit: int, seen: int) -> Row:
     """Compare tokens with what is allowed."""
-    return Row(field, f"≤ {limit} tokens", f"{seen}", seen <= limit)
+    return Row(field, f"≤ {counted(limit, 'token')}", f"{seen}", seen <= limit)
 
 
 def money_row(field: str, limit: Decimal, seen: str | None) -> Row:
     """Compare exact dollars with what is allowed; what has no price is not cheap enough."""
+    expected = f"≤ ${dollars(limit)}"
     if seen is None:
-        return Row(field, f"≤ ${limit}", "no price for this model", ok=False)
-    return Row(field, f"≤ ${limit}", f"${seen}", Decimal(seen) <= limit)
+        return Row(field, expected, "no price for this model", ok=False)
+    return Row(field, expected, f"${seen}", Decimal(seen) <= limit)

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from mockai.core.checks.base import Check, Evidence, Judgement, Row
 from mockai.core.exchange import Exchange
+from mockai.core.units import counted
 
 _AROUND = 30
 
@@ -42,8 +43,7 @@ class Delivered(Check):
         written = written_text(exchange, self.choice)
         exact = _was_held(exchange) if self.exact is None else self.exact
         ok = self.text == written if exact else written.startswith(self.text)
-        tokens = exchange.tokens.written
-        count = "1 token" if tokens == 1 else f"{tokens} tokens"
+        count = counted(exchange.tokens.written, "token")
         rule = f"{'all' if exact else 'a beginning'} of the {count} written"
         seen = "it is" if ok else difference_of(self.text, written)
         return Judgement((Row("text", rule, seen, ok),), settled=ok or exchange.ended)

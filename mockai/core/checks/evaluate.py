@@ -7,14 +7,27 @@ caller decides how long to wait.
 
 from __future__ import annotations
 
+from difflib import SequenceMatcher
+
 from mockai.core.checks.alive import confirmed
-from mockai.core.checks.base import Check, Evidence, Judgement, SetCheck, Verdict
+from mockai.core.checks.base import (
+    Check,
+    Evidence,
+    Judgement,
+    Row,
+    SetCheck,
+    Verdict,
+    Where,
+)
 from mockai.core.exchange import Exchange
 from mockai.core.findings import diagnose_all
 from mockai.core.report import block, overview, summary
+from mockai.core.units import counted
 
 NONE_REACHED = "no request reached mockai: is OPENAI_BASE_URL used?"
 _SHOWN = 5
+_COMPARED = 100
+"""Who looks for the nearest looks no further back: it is found where the server's loop runs."""
 Judged = tuple[Exchange, Judgement]
 
 
@@ -29,7 +42,7 @@ def _judged(check: Check, evidence: Evidence, *, explain: bool) -> Verdict:
         return _internal(check, broken)
     selected = check.where.select(evidence.exchanges)
     if not evidence.exchanges or (not selected and check.needs_one):
-        return _nothing(check, evidence)
+        return _nothing(check, evidence, explain=explain)
     if not check.counts_itself and check.count not in {None, len(selected)}:
         return _miscounted(check, check.count, selected)
     if isinstance(check, SetCheck):
@@ -103,28 +116,41 @@ def _but(check: Check, failed: list[Judged], whole: int) -> str:
     return f"in {len(failed)} of {whole} exchanges {check.denial()} (#{exchange.seq} {seen})"
 
 
-def _nothing(check: Check, evidence: Evidence) -> Verdict:
+def _nothing(check: Check, evidence: Evidence, *, explain: bool) -> Verdict:
     message = f"expected the client to {check.sentence()}; "
     if not evidence.exchanges:
         message += NONE_REACHED
         return Verdict(check.name, passed=False, message=message, report=message, settled=False)
-    message += f"none of the {_exchanges(len(evidence.exchanges))} here fits {check.where}."
-    report = "\n".join([message, "", *map(overview, evidence.exchanges[-_SHOWN:])])
+    message += f"of {counted(len(evidence.exchanges), 'exchange')} none fits {check.where}."
+    report = _nearest_first(check.where, message, evidence.exchanges) if explain else ""
     return Verdict(check.name, passed=False, message=message, report=report, settled=False)
+
+
+def _nearest_first(where: Where, message: str, exchanges: tuple[Exchange, ...]) -> str:
+    """Return the message, the exchange that nearly fits, field by field, and the newest others."""
+    compared = [(item, where.compare(item)) for item in exchanges[-_COMPARED:]]
+    nearest, rows = max(compared, key=lambda pair: sum(map(_likeness, pair[1])))
+    if not rows:  # only the nth was asked for, and there are not so many
+        return "\n".join([message, "", *map(overview, exchanges[-_SHOWN:])])
+    others = [item for item in exchanges if item is not nearest][-_SHOWN:]
+    shown = "\n".join(map(overview, others))
+    return "\n\n".join(
+        [f"{message} The nearest:", block(nearest, Judgement(rows), ()), *filter(None, [shown])]
+    )
+
+
+def _likeness(row: Row) -> float:
+    return SequenceMatcher(None, row.expected, row.actual).ratio()
 
 
 def _miscounted(check: Check, count: int, selected: tuple[Exchange, ...]) -> Verdict:
     message = (
-        f"expected the client to {check.sentence()} in exactly {_exchanges(count)}; "
+        f"expected the client to {check.sentence()} in exactly {counted(count, 'exchange')}; "
         f"there {'is' if len(selected) == 1 else 'are'} {len(selected)}."
     )
     report = "\n".join([message, "", *map(overview, selected[-_SHOWN:])])
     too_many = len(selected) > count
     return Verdict(check.name, passed=False, message=message, report=report, settled=too_many)
-
-
-def _exchanges(count: int) -> str:
-    return "1 exchange" if count == 1 else f"{count} exchanges"
 
 
 def _internal(check: Check, broken: list[Exchange]) -> Verdict:

@@ -10,6 +10,7 @@ from mockai.core.checks.base import Check, Evidence, Judgement, Row
 from mockai.core.checks.billed import bill_of, unbilled, under
 from mockai.core.exchange import Bill, Exchange
 from mockai.core.policy import PolicyChoice
+from mockai.core.units import counted
 
 
 class Usage(Check):
@@ -36,7 +37,7 @@ class Usage(Check):
 
     def sentence(self) -> str:
         """Return what is expected of the client."""
-        within = f" within {self.tolerance} tokens" if self.tolerance else ""
+        within = f" within {counted(self.tolerance, 'token')}" if self.tolerance else ""
         return f"book the usage that was billed{within}{under(self.policy)}"
 
     def judge(self, exchange: Exchange, evidence: Evidence) -> Judgement:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mockai.core.exchange import Exchange, MarkSeen
 from mockai.core.findings.base import CLOSE_IT, Case, Kind, Signs, marked
 
 
@@ -11,13 +12,24 @@ def _drained(case: Case) -> Signs | None:
         return None
     if not exchange.request.stream or case.was_early or case.obedient():
         return None
+    at_once = _AT_ONCE if _sent_at_once(exchange, mark) else ""
     return Signs(
         f"The stream was read to its end after the mark '{mark.name}': the flag is set, the "
-        "stream is never closed.",
+        f"stream is never closed.{at_once}",
         (marked(mark), f"{exchange.tokens.written - mark.token} more tokens were read"),
     )
 
 
+def _sent_at_once(exchange: Exchange, mark: MarkSeen) -> bool:
+    """Say whether a gate that opened after the mark let the whole rest out, with no pace."""
+    ends_s = [hold.at_s + hold.for_s for hold in exchange.holds if hold.for_s is not None]
+    return not exchange.paced and any(end_s >= mark.at_s for end_s in ends_s)
+
+
+_AT_ONCE = (
+    " (Or it is closed at the next token, too late: the rest was in the socket as soon as the gate "
+    "opened. `release(tokens=1)`, or a pace, tells which.)"
+)
 DRAINED = Kind(
     "drained",
     "read to its end after the mark: the flag is set, the stream is never closed",

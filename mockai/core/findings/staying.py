@@ -23,7 +23,7 @@ def _next_token(case: Case) -> Signs | None:
     woken_s = _next_write_s(case.exchange, mark.at_s, mark.token)
     if woken_s is None or woken_s - mark.at_s < SILENCE_S:
         return None
-    if not 0 <= left.at_s - woken_s <= AT_ONCE_S:
+    if not 0 <= left.at_s - woken_s <= AT_ONCE_S * case.evidence.patience:
         return None
     silent, after = show_seconds(woken_s - mark.at_s), show_seconds(left.at_s - woken_s)
     return Signs(

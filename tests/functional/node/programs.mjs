@@ -1,7 +1,10 @@
 // Programs with the official Node client, driven by lines of JSON.
 // In: {id, program, baseURL, tokens} starts one, {id} tells it to cancel.
 // Out: {id, reached} when it has read as many tokens (0: the headers), {id, seen, error} at its end.
+// A program that is a relay is left by its own client instead: what cancels is its server's affair.
 // Nothing here waits for time to pass: whoever drives it knows when the server holds the answer.
+import { once } from "node:events";
+import { createServer } from "node:http";
 import { createInterface } from "node:readline";
 import OpenAI from "openai";
 
@@ -32,6 +35,30 @@ function see(chunk, run) {
 
 async function readAll(stream, run) {
   for await (const chunk of stream) see(chunk, run);
+}
+
+// A server that asks the model for its own client; `listen` says which event is the client's leaving.
+async function relay(client, run, listen) {
+  const controller = new AbortController();
+  const server = createServer(async (request, response) => {
+    const leaving = () => controller.abort();
+    if (listen === "request, at once") request.on("close", leaving);
+    for await (const _ of request); // what a parser of bodies does: now the request has closed
+    await new Promise(setImmediate);
+    if (listen === "request, late") request.on("close", leaving);
+    if (listen === "response") response.on("close", leaving);
+    try {
+      await readAll(await open(client, run, { signal: controller.signal }), run);
+    } catch {} // nobody is there to be told
+    response.end();
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const browser = new AbortController();
+  run.told.then(() => browser.abort());
+  const address = `http://127.0.0.1:${server.address().port}`;
+  await fetch(address, { method: "POST", body: "Hi", signal: browser.signal }).catch(() => {});
+  server.close();
 }
 
 const programs = {
@@ -95,6 +122,10 @@ const programs = {
     forgotten.push(reading.catch(() => {}));
     await Promise.race([reading, run.told]);
   },
+
+  relayRequestAtOnce: (client, run) => relay(client, run, "request, at once"),
+  relayRequestLate: (client, run) => relay(client, run, "request, late"),
+  relayResponse: (client, run) => relay(client, run, "response"), // the right one
 
   // ── reading to the end ──
   async read(client, run) {
