@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import assert_type
 
 from mockai import AsyncMockAI, MockAI
-from mockai.client import Exchange, Exchanges, Gate, Mark, Script
+from mockai.client import AsyncScript, Exchange, Exchanges, Gate, Mark, Script
 from mockai.core.checks.base import Verdict
 from mockai.core.findings import Finding
 
@@ -19,6 +19,8 @@ def sync_words(mockai: MockAI) -> None:
     """What a synchronous test says."""
     story = mockai.script(tokens=400, hold_at=12, tokens_per_second=50, policy="stop-now")
     assert_type(story, Script)
+    mockai.script(turns=[[{"text": "Hi"}]], match={"nth": 2}, pace={"jitter": "10%"})
+    assert_type(mockai.load("story.yaml", {"name": "b", "reply": []}), list[Script])
     assert_type(story.wait_held(timeout=2), Gate)
     assert_type(story.release(tokens=5), int)
     with mockai.mark("stop") as mark, mockai.no_gc():
@@ -60,6 +62,7 @@ def sync_assertions(mockai: MockAI, story: Script, mark: Mark) -> None:
 async def async_words(mockai: AsyncMockAI) -> None:
     """What an asynchronous test says: the same, awaited."""
     story = await mockai.script(tokens=400, hold_at=12)
+    assert_type(await mockai.load("story.yaml"), list[AsyncScript])
     assert_type(await story.wait_held(), Gate)
     async with mockai.mark("stop") as mark:
         assert_type(mark, Mark)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Coroutine, Generator, Mapping
+from pathlib import Path
 from typing import Any, Self, Unpack
 
 from mockai.client import flows, terms
@@ -102,7 +103,12 @@ class AsyncMockAI(Assertions[Later]):
     ) -> AsyncScript:
         scenario = terms.scenario(name or f"script-{next(self._numbers)}", said)
         await self.drive(flows.put_scenario(self.session, scenario))
-        return AsyncScript(self, scenario["name"], terms.gates(scenario["reply"]))
+        return AsyncScript(self, scenario["name"], terms.gates_of(scenario))
+
+    async def load(self, *sources: terms.Source, folder: str | Path = "") -> list[AsyncScript]:
+        found = terms.scenarios(sources, Path(folder))
+        await self.drive(flows.put_scenarios(self.session, found))
+        return [AsyncScript(self, item["name"], terms.gates_of(item)) for item in found]
 
     async def exchanges(self, **filters: Unpack[terms.FilterTerms]) -> Exchanges:
         return await self.drive(flows.exchanges(self.session, filters))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Self, Unpack
 
 from mockai.client import flows, terms
@@ -93,7 +94,17 @@ class MockAI(Assertions[None]):
         """
         scenario = terms.scenario(name or f"script-{next(self._numbers)}", said)
         self.drive(flows.put_scenario(self.session, scenario))
-        return Script(self, scenario["name"], terms.gates(scenario["reply"]))
+        return Script(self, scenario["name"], terms.gates_of(scenario))
+
+    def load(self, *sources: terms.Source, folder: str | Path = "") -> list[Script]:
+        """Register the scenarios of files, of folders of them, or mappings; return their scripts.
+
+        Paths are below `folder`: `mockai.load("story.yaml", folder=Path(__file__).parent)`.
+        Raises `ScenarioError` with file, line and column, before any of them is kept.
+        """
+        found = terms.scenarios(sources, Path(folder))
+        self.drive(flows.put_scenarios(self.session, found))
+        return [Script(self, item["name"], terms.gates_of(item)) for item in found]
 
     def exchanges(self, **filters: Unpack[terms.FilterTerms]) -> Exchanges:
         """Return the exchanges that fit, oldest first, as they are now."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from mockai.client.tracebacks import hidden
@@ -37,18 +38,28 @@ class SessionTerms(TypedDict, total=False):
     """What a FIN means while an answer is under way: the client has left, or only asks no more."""
 
 
+Source = str | Path | Mapping[str, Any]
+"""A scenario file, a folder of them, or a scenario as a mapping."""
+
+
 class ScriptTerms(TypedDict, total=False):
-    """What a script replies (one of `text`, `tokens` and `reply`), and to which requests."""
+    """What a script replies (one of `text`, `tokens`, `reply`, `turns`), and to which requests."""
 
     text: str
     tokens: int
     """Exactly so many tokens of seeded filler; 100 when nothing is said about the reply."""
     reply: Sequence[Mapping[str, Any]]
     """Steps as in a scenario file: `[{"text": "Hi"}, {"hold": "middle"}, {"text": " you"}]`."""
+    turns: Sequence[Sequence[Mapping[str, Any]]]
+    """Such steps for each of several calls: a loop of tools."""
     hold_at: HoldAt | Sequence[HoldAt]
     finish: Literal["stop", "length", "content_filter"]
     ttft: Seconds
     tokens_per_second: float
+    pace: Mapping[str, Any]
+    """The pace as in a file, for `jitter` and `tokens_per_chunk` too."""
+    match: Mapping[str, Any]
+    """Which requests, as in a file: `{"tools": ["get_weather"], "nth": 2}`."""
     model: str
     """A glob over the requested model."""
     last_user: str | Mapping[str, str]
@@ -58,6 +69,10 @@ class ScriptTerms(TypedDict, total=False):
     """A preset's name, or its own knobs; left out: the session's."""
     seed: int
     times: int
+    rate_limit: Mapping[str, int]
+    obey_limits: bool
+    expect: Sequence[Mapping[str, Any]]
+    """Checks that `mockai run` and reports judge, as in a file."""
 
 
 class FilterTerms(TypedDict, total=False):
@@ -227,16 +242,39 @@ def check(kind: str, said: Mapping[str, Any]) -> dict[str, Any]:
 def scenario(name: str, terms: ScriptTerms) -> dict[str, Any]:
     """Return the scenario that a script is made of. Raises `TypeError` for unusable words."""
     only("script", terms, ScriptTerms)
-    match = {key: terms.get(key) for key in ("model", "stream")}
-    match["last_user"] = _last_user(terms.get("last_user"))
+    own = {key: terms.get(key) for key in ("model", "stream")}
+    own["last_user"] = _last_user(terms.get("last_user"))
+    pace = _given({key: terms.get(key) for key in ("ttft", "tokens_per_second")})
     whole = {
         "name": name,
-        "match": _given(match),
-        "reply": _reply(terms),
-        "pace": _given({key: terms.get(key) for key in ("ttft", "tokens_per_second")}),
-        **{key: terms.get(key) for key in ("policy", "seed", "times")},
+        "match": {**(terms.get("match") or {}), **_given(own)},
+        **_reply(terms),
+        "pace": {**(terms.get("pace") or {}), **pace},
+        **{key: terms.get(key) for key in _AS_IN_A_FILE},
     }
     return {key: value for key, value in whole.items() if value not in (None, {})}
+
+
+_AS_IN_A_FILE = ("policy", "seed", "times", "rate_limit", "obey_limits", "expect")
+
+
+def scenarios(sources: Sequence[Source], folder: Path) -> list[Mapping[str, Any]]:
+    """Return the scenarios that are named; paths are below `folder`. Raises `ScenarioError`."""
+    from mockai.core.loading import dump_scenario, read_scenarios  # it brings all models along
+
+    found: list[Mapping[str, Any]] = []
+    for source in sources:
+        if isinstance(source, Mapping):
+            found.append(source)
+        else:
+            found += map(dump_scenario, read_scenarios([folder / source]))
+    return found
+
+
+def gates_of(scenario: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the gates of all replies of a scenario."""
+    replies = scenario.get("turns") or [scenario.get("reply") or ()]
+    return tuple(dict.fromkeys(name for steps in replies for name in gates(steps)))
 
 
 def gates(steps: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -266,14 +304,22 @@ def own_gates(script: str, gates: Sequence[str], wanted: str | None) -> tuple[st
     return (wanted,)
 
 
-def _reply(terms: ScriptTerms) -> list[Mapping[str, Any]]:
+def _reply(terms: ScriptTerms) -> dict[str, Any]:
     """Holds come first: they name their own positions, and `finish` must be the last."""
-    said = [key for key in ("text", "tokens", "reply") if terms.get(key) is not None]
+    said = [key for key in _REPLIES if terms.get(key) is not None]
     if len(said) > 1:
-        raise TypeError(f"script() takes one of text, tokens and reply (got {' and '.join(said)})")
-    finish = terms.get("finish")
+        allowed = f"{', '.join(_REPLIES[:-1])} and {_REPLIES[-1]}"
+        raise TypeError(f"script() takes one of {allowed} (got {' and '.join(said)})")
+    finish, holds = terms.get("finish"), _holds(terms.get("hold_at"))
+    if said == ["turns"]:
+        if finish is not None or holds:
+            raise TypeError("hold_at and finish are for one reply: say them in the turns")
+        return {"turns": terms.get("turns")}
     ending = [] if finish is None else [{"finish": finish}]
-    return [*map(_hold, _holds(terms.get("hold_at"))), *_content(terms), *ending]
+    return {"reply": [*map(_hold, holds), *_content(terms), *ending]}
+
+
+_REPLIES = ("text", "tokens", "reply", "turns")
 
 
 def _content(terms: ScriptTerms) -> Sequence[Mapping[str, Any]]:

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 @contextmanager
 def world_of(request: pytest.FixtureRequest) -> Iterator[MockAI]:
     """Open the test's world, or return the one that is open already; close it if opened here."""
-    from mockai.pytest_plugin.worlds import load
-
     node = request.node
     if WORLD in node.stash:
         yield node.stash[WORLD]
@@ -33,7 +31,8 @@ def world_of(request: pytest.FixtureRequest) -> Iterator[MockAI]:
             client = begin(worlds, node, said)
             opened.callback(end, worlds, node, client)
             if scenario is not None:
-                load(client, scenario, Path(node.path).parent)
+                sources = scenario if isinstance(scenario, list | tuple) else [scenario]
+                client.load(*sources, folder=Path(node.path).parent)
         node.stash[WORLD] = client
         try:
             yield client

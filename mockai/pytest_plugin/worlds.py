@@ -10,17 +10,15 @@ import copy
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from mockai.client import MockAI
-from mockai.client.flows import end_session, late_exchanges, put_scenarios, reset, waiting
+from mockai.client.flows import end_session, late_exchanges, reset, waiting
 from mockai.client.servers import Running
 from mockai.client.tracebacks import hidden
 from mockai.client.transport import run
 from mockai.client.views import Exchange
 from mockai.core.errors import MockaiError
-from mockai.core.loading import dump_scenario, read_scenarios
 from mockai.core.units import counted
 from mockai.pytest_plugin.stable import SESSION
 
@@ -139,20 +137,6 @@ class Generations:
         report = self._client.drive(ended)
         if self._test is not None:
             self.remarks += _left_open(self._test, _cut(report))
-
-
-def load(client: MockAI, scenarios: Any, folder: Path) -> None:
-    """Register what a marker names: files (beside the test), mappings, or a list of them.
-
-    Raises `ScenarioError`.
-    """
-    found: list[Mapping[str, Any]] = []
-    for item in scenarios if isinstance(scenarios, list | tuple) else [scenarios]:
-        if isinstance(item, Mapping):
-            found.append(item)
-        else:
-            found += map(dump_scenario, read_scenarios([folder / item]))
-    client.drive(put_scenarios(client.session, found))
 
 
 def _cut(report: Mapping[str, Any]) -> list[Exchange]:

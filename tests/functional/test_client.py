@@ -9,11 +9,13 @@ import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
 import mockai as api
 from mockai.client import AsyncMockAI, AsyncScript, MockAI, Script
+from mockai.client.calls import Call, Flow
 from mockai.core.errors import ConflictError, MockaiError, NotFoundError, ScenarioError
 from mockai.http.server import ServerThread
 from tests.support.product import Product
@@ -49,6 +51,40 @@ def test_the_stop_button_stops(mockai: MockAI, app: Product) -> None:
     (exchange,) = story.exchanges
     assert exchange.marks[0].name == "stop"
     assert exchange.request.body["messages"][0]["content"] == "Tell me a story"
+
+
+def test_scripts_come_from_files_too(mockai: MockAI, app: Product, tmp_path: Path) -> None:
+    """In the order in which they are named; each is a script like any other."""
+    (tmp_path / "first.yaml").write_text(
+        "name: first\nmatch: {last_user: {contains: one}}\n"
+        "reply: [{faker: 9}, {hold: {name: middle, at_token: 4}}]\n"
+    )
+    second = {"name": "second", "turns": [[{"text": "a"}], [{"hold": "end"}, {"text": "b"}]]}
+    scripts = mockai.load("first.yaml", second, folder=tmp_path)
+    assert [(script.name, script.gates) for script in scripts] == [
+        ("first", ("middle",)),
+        ("second", ("end",)),
+    ]
+    app.ask("number one")
+    scripts[0].wait_held()
+    app.press_stop()
+    scripts[0].assert_cancelled(max_tokens=4)
+
+
+def test_a_file_with_a_mistake_is_told_by_its_place(mockai: MockAI, tmp_path: Path) -> None:
+    """And nothing of what stands beside it is kept."""
+    (tmp_path / "bad.yaml").write_text("name: bad\nreply: [{faker: -1}]\n")
+    good = {"name": "good", "reply": [{"text": "a"}]}
+    with pytest.raises(ScenarioError, match=r"bad\.yaml:2:10: reply\.0\.faker"):
+        mockai.load(good, "bad.yaml", folder=tmp_path)
+    assert mockai.script(text="x").name == "script-1"
+    assert mockai.drive(scenario_names(mockai.session)) == ["script-1"]
+
+
+def scenario_names(session: str) -> Flow[list[str]]:
+    """Return the names of the scenarios that a session has of its own."""
+    answer = yield Call("GET", f"/_mockai/sessions/{session}/scenarios")
+    return [item["name"] for item in answer.json()["scenarios"]]
 
 
 def test_a_stop_button_that_does_nothing_is_told_so(mockai: MockAI, app: Product) -> None:

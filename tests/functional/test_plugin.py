@@ -251,7 +251,7 @@ def test_gone(mockai, mockai_server):
         "E *this wait would block the event loop*fixture mockai_async*",
         "mockai: *the marker mockai does not know speeed; it takes scenario=…, speed=…*",
         "mockai: *gone.yaml: cannot be read: No such file*",
-        "E *script() does not know tokns; it knows finish, hold_at, *",
+        "E *script() does not know tokns; it knows expect, finish, hold_at, *",
         "E *unknown policy 'nope'; allowed are stop-now, *",
         "E *AsyncMockAI speaks asyncio, and no loop of asyncio runs here *",
         "no mockai server answers at *",

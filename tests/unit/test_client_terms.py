@@ -51,7 +51,40 @@ SAID: list[tuple[dict[str, Any], dict[str, Any]]] = [
         {"tokens": 1, "policy": "stop-now", "seed": 0, "times": 2},
         {"reply": [{"faker": 1}], "policy": "stop-now", "seed": 0, "times": 2},
     ),
+    (
+        {"turns": [[{"text": "a"}], [{"text": "b"}]], "obey_limits": False},
+        {"turns": [[{"text": "a"}], [{"text": "b"}]], "obey_limits": False},
+    ),
+    (
+        {"tokens": 1, "match": {"tools": ["f"], "model": "x"}, "model": "gpt-4*", "stream": True},
+        {
+            "reply": [{"faker": 1}],
+            "match": {"tools": ["f"], "model": "gpt-4*", "stream": True},
+        },
+    ),
+    (
+        {"tokens": 1, "pace": {"jitter": "10%", "ttft": "9s"}, "ttft": "1s"},
+        {"reply": [{"faker": 1}], "pace": {"jitter": "10%", "ttft": "1s"}},
+    ),
+    (
+        {
+            "tokens": 1,
+            "rate_limit": {"requests_per_minute": 3},
+            "expect": [{"completed": {}}],
+        },
+        {
+            "reply": [{"faker": 1}],
+            "rate_limit": {"requests_per_minute": 3},
+            "expect": [{"completed": {}}],
+        },
+    ),
 ]
+
+
+def test_every_word_of_a_file_can_be_said_in_python() -> None:
+    """Else what was begun as a script has to be moved to a file to get on."""
+    fields = {name.rstrip("_") for name in Scenario.model_fields} - {"name", "description"}
+    assert fields <= set(terms.ScriptTerms.__annotations__)
 
 
 @pytest.mark.parametrize("said,expected", SAID, ids=[str(said) for said, _ in SAID])
@@ -67,8 +100,10 @@ def test_a_script_is_the_scenario_that_a_file_would_hold(
 @pytest.mark.parametrize(
     "said,text",
     [
-        ({"token": 4}, r"script\(\) does not know token; it knows finish, hold_at, .*tokens"),
-        ({"text": "Hi", "tokens": 4}, r"one of text, tokens and reply \(got text and tokens\)"),
+        ({"token": 4}, r"script\(\) does not know token; it knows expect, finish, hold_at, .*tokens"),
+        ({"text": "Hi", "tokens": 4}, r"text, tokens, reply and turns \(got text and tokens\)"),
+        ({"turns": [[]], "hold_at": 3}, "are for one reply: say them in the turns"),
+        ({"turns": [[]], "finish": "stop"}, "are for one reply: say them in the turns"),
         ({"reply": [], "text": "Hi"}, r"\(got text and reply\)"),
     ],
 )
@@ -94,6 +129,13 @@ def test_a_hold_without_a_name_is_named_by_its_place() -> None:
         {"hold": {"name": "end"}},
     ]
     assert terms.gates(steps) == ("hold-1", "middle", "hold-3", "end")
+
+
+def test_the_gates_of_several_turns_are_known_once_each() -> None:
+    """A gate is a label: many streams can stand at it."""
+    turns = [[{"hold": "a"}, {"hold": "b"}], [{"text": "x"}, {"hold": "a"}], [{"hold": {}}]]
+    assert terms.gates_of({"turns": turns}) == ("a", "b", "hold-1")
+    assert terms.gates_of({"reply": [{"text": "x"}]}) == ()
 
 
 def test_a_script_with_one_gate_needs_no_name_for_it() -> None:
