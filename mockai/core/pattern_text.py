@@ -1,7 +1,8 @@
 """Seeded text that matches a regular expression, for the patterns that schemas commonly have.
 
 Knows: how Python reads a pattern. Must not know: schemas. Look-arounds are passed over when the
-text is made and hold by luck; back references and conditions are not understood.
+text is made and hold by luck; back references and conditions are not understood. A pattern may
+come from any client, so none can take more than its share of time.
 """
 
 from __future__ import annotations
@@ -9,10 +10,15 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from importlib import import_module
 from random import Random
 from typing import Any
 
+import regex
+
+MAX_PATTERN = 2_000  # characters: reading a longer one takes long, and schemas have none
+SEARCH_S = 0.02  # a pattern that backtracks for longer is not met
 MAX_STEPS = 10_000  # characters and repeats: `(a{1000}){1000}` must not fill the memory
 _WORD = string.ascii_letters + string.digits + "_"
 _PRINTABLE = _WORD + string.punctuation + " "
@@ -25,19 +31,32 @@ class _TooLongError(Exception):
 
 
 def text_matching(pattern: str, rng: Random, *, reach: int = 3) -> str | None:
-    """A text in which `re.search` finds the pattern; None where there was no luck.
+    """A text in which the pattern is found; None where there was no luck.
 
     A repeat (`?`, `*`, `+`, `{2,8}`) is played up to `reach` times more than it must be.
 
     >>> text_matching("^[A-C]{2}-7$", Random(1))
     'CA-7'
     """
+    tree = _tree(pattern)
+    if tree is None:
+        return None
+    try:
+        text = "".join(_Player(rng, reach).play(tree))
+        return text if regex.search(pattern, text, timeout=SEARCH_S) else None
+    except (regex.error, OverflowError, RecursionError, KeyError, TimeoutError, _TooLongError):
+        return None
+
+
+@lru_cache(maxsize=64)
+def _tree(pattern: str) -> Any:
+    """Return the pattern as Python reads it; None for what it does not."""
+    if len(pattern) > MAX_PATTERN:
+        return None
     try:
         # The parser has no public name, and reading patterns anew would be longer than this file.
-        tree = import_module("re._parser").parse(pattern)
-        text = "".join(_Player(rng, reach).play(tree))
-        return text if re.search(pattern, text) else None
-    except (re.error, Warning, OverflowError, RecursionError, KeyError, _TooLongError):
+        return import_module("re._parser").parse(pattern)
+    except (re.error, Warning, OverflowError, RecursionError):
         return None
 
 

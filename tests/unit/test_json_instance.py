@@ -513,3 +513,22 @@ json_values = st.recursive(
 def test_nothing_json_shaped_raises(schema: Any, seed: int) -> None:
     """Whatever stands behind a keyword, there is an answer, and it is JSON."""
     assert json.dumps(instance_of(schema, seed))
+
+
+EVIL = "(?=(a+)+$)a{40}b"
+MANY = {"type": "array", "minItems": 1_000}
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "array", "minItems": 9, "items": {"type": "string", "minLength": 9_999}},
+        {"type": "string", "pattern": "a{9000}"},
+        {"type": "string", "pattern": EVIL},
+        {"type": "array", "minItems": 9, "items": {"type": "string", "pattern": EVIL}},
+    ],
+    ids=["long", "long-patterns", "evil-patterns", "many-evil-patterns"],
+)
+def test_no_schema_makes_an_instance_without_bounds(item: dict[str, Any]) -> None:
+    """Any client may send it: 90 MB of text, or days of backtracking, are not worked off."""
+    assert len(json.dumps(instance_of({**MANY, "items": item}, 1))) < 1_000_000
