@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 Schema = Mapping[str, Any]
 
-MAX_REFERENCES, MAX_WEIGHED = 5_000, 200_000
+MAX_REFERENCES, MAX_WEIGHED = 5_000, 50_000
 _SCALARS = {"null", "boolean", "string", "number", "integer"}
 
 # What a schema without a `type` is about, by its keywords.
