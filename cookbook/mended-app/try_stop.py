@@ -20,18 +20,21 @@ async def main() -> None:
     answer = asyncio.create_task(chat.ask("Tell me a story."))
     while len(chat.shown) < READ_A_LITTLE and not answer.done():
         await asyncio.sleep(0.005)
+    await asyncio.to_thread(call, "marks", b'{"name": "stop"}')  # what comes now is waste
     await chat.press_stop()
     await asyncio.wait([answer])
     print(f"the page shows: {chat.shown!r}")  # looks the same in both apps
 
 
-def show_that_we_live() -> None:
-    """Ask mockai for the cancel: else a program that leaks and exits would look as good."""
+def call(path: str, body: bytes | None = None) -> None:
+    """Tell or ask mockai something about this run."""
     url, session = os.environ["MOCKAI_URL"], os.environ["MOCKAI_SESSION"]
-    path = f"/_mockai/sessions/{session}/exchanges?outcome=cancelled&wait=2"
-    urllib.request.urlopen(url + path).read()
+    asked = urllib.request.Request(f"{url}/_mockai/sessions/{session}/{path}", body)
+    asked.add_header("content-type", "application/json")
+    urllib.request.urlopen(asked).read()
 
 
 if __name__ == "__main__":
     asyncio.run(main())
-    show_that_we_live()
+    # A program that leaks and exits would look as good: show that we live after the cancel.
+    call("exchanges?outcome=cancelled&wait=2")

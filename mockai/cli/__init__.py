@@ -6,6 +6,9 @@ Exit codes: 0 good, 1 a verdict or an invalid scenario, 2 usage or start-up.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module, metadata
@@ -22,6 +25,9 @@ COMMANDS = {
     "demo": "watch a Stop button that does not stop, and one that does",
 }
 
+_UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EPIPE, errno.EIO)
+"""How writing to stdout fails: a full disk, or a reader that has left."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
@@ -31,6 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         asked = _parser().parse_args(own, argparse.Namespace(argv=command_line))
         command = import_module(f"mockai.cli.{asked.command}")
         code: int = command.run(asked)
+        sys.stdout.flush()  # here, where it can still be said that it does not work
+    except OSError as error:
+        if error.errno not in _UNWRITTEN or error.filename is not None:
+            raise
+        _give_up_stdout()
+        print(f"mockai: cannot write to stdout: {error.strerror}", file=sys.stderr)
+        return 2
     except Exception as error:
         from mockai.core.errors import MockaiError
 
@@ -39,6 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"mockai: {error}", file=sys.stderr)
         return 2
     return code
+
+
+def _give_up_stdout() -> None:
+    """Let what is still in its buffer go nowhere: writing it at exit would fail once more."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _cut(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import http.client
-import os
 import sys
 from urllib.parse import urlsplit
 
-from mockai.cli.options import OptionError, add_option
+from mockai.cli.options import OptionError, add_option, said_by
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    port = os.environ.get("MOCKAI_PORT", "8080")
+    port = said_by("MOCKAI_PORT") or "8080"
     add_option(parser, "--url", default=f"http://127.0.0.1:{port}", help="the server to ask")
     add_option(parser, "--timeout", kind=float, default=2.0, help="seconds to wait for an answer")
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 Read = TypeVar("Read")
 _SHIFTS = {"": 0, "K": 10, "M": 20, "G": 30}
+_LINK = re.compile("(tcp|udp|sctp)://")
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"", "0", "false", "no", "off"}
 
@@ -30,7 +31,7 @@ def add_option(
 ) -> None:
     """Add an option with a value; the environment gives its default, which a secret never shows."""
     variable = variable_of(flag)
-    if (text := os.environ.get(variable)) is not None:
+    if (text := said_by(variable)) is not None:
         default = _converted(kind, text, variable)
     shown = f" (default: {default})" if default is not None and not is_secret else ""
     parser.add_argument(
@@ -63,6 +64,16 @@ def add_switch(parser: argparse.ArgumentParser, flag: str, *, help: str) -> None
     parser.add_argument(
         flag, action="store_true", default=text in _TRUE, help=f"{help} [{variable}]"
     )
+
+
+def said_by(variable: str) -> str | None:
+    """Return what a variable of ours says, if it is set.
+
+    Kubernetes, and Docker's links, set MOCKAI_PORT=tcp://IP:PORT for whoever has a service of the
+    name `mockai` beside it: that is none of ours.
+    """
+    text = os.environ.get(variable)
+    return None if text is not None and _LINK.match(text) else text
 
 
 def variable_of(flag: str) -> str:

@@ -198,7 +198,8 @@ def host_name(host: str) -> str:
     """
     name = host.strip().lower()
     if name.startswith("["):
-        return name[1:].partition("]")[0]
+        inside, _, rest = name[1:].partition("]")
+        return inside if rest[:1] in ("", ":") else name
     if name.count(":") == 1:
         name = name.partition(":")[0]
     return name.removesuffix(".")

@@ -7,9 +7,11 @@ instant between two events, and the clock is the wall's, to the millisecond.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from math import isfinite
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -63,6 +65,10 @@ class _Read:
     bill: Bill | None = None
 
 
+MOST = 10**12
+"""No time in seconds, no count and no sum of dollars is larger, or the file has been edited."""
+_FREE = ("body", "seed")
+"""May hold whatever number a client or a scenario liked."""
 _EXCHANGE = TypeAdapter(_Read)
 _REQUEST = TypeAdapter(RequestFacts)
 
@@ -76,6 +82,8 @@ def exchange_of(data: Mapping[str, Any]) -> Exchange:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise ValueError(f"no exchange: {place}: {first['msg']}") from None
+    if not all(map(_is_sane, _figures(data))) or not all(map(_is_sane, _costs(read.bill))):
+        raise ValueError(f"no exchange: a figure in it is beyond {MOST:.0e}")
     known = {f.name: getattr(read, f.name) for f in fields(read)}
     return Exchange(**{**known, "request": request, "received_ns": _received_ns(read.timing)})
 
@@ -89,6 +97,32 @@ def exchanges_of_json(items: Iterable[Mapping[str, Any]]) -> tuple[list[Exchange
         except ValueError:
             unread += 1
     return sorted(found, key=lambda item: (item.received_ns, item.seq)), unread
+
+
+def _figures(value: Any) -> Iterator[float]:
+    """Yield every number that is reckoned with."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            if name not in _FREE:
+                yield from _figures(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _figures(inner)
+    elif isinstance(value, int | float):
+        yield value
+
+
+def _costs(bill: Bill | None) -> Iterator[Decimal]:
+    for text in (bill.cost_usd, bill.wasted_usd) if bill is not None else ():
+        try:
+            yield Decimal(text or 0)
+        except InvalidOperation:
+            raise ValueError(f"no exchange: bill: no sum of dollars: {text!r}") from None
+
+
+def _is_sane(figure: float | Decimal) -> bool:
+    """Say whether arithmetic with a figure has a result."""
+    return isfinite(figure) and -MOST <= figure <= MOST
 
 
 def _body(request: Mapping[str, Any]) -> bytes:

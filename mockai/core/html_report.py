@@ -30,6 +30,7 @@ _KEY = {
     "hold": "held at a gate",
     "after-stop": "sent after the stop",
 }
+_FATES = ("cancelled", "completed", "failed", "open")
 
 
 def render_html(report: RunReport) -> str:
@@ -86,13 +87,19 @@ def _run(report: RunReport) -> Iterator[str]:
     yield from map(_finding, report.found(None))
     if not report.exchanges:
         return
-    key = (f'<span><i class="{kind}"></i>{words}</span>' for kind, words in _KEY.items())
-    yield f'<h2>Exchanges</h2><p class="key">{"".join(key)}</p>'
+    yield "<h2>Exchanges</h2>"
     if len(report.exchanges) > 1:
-        yield f'<div class="card">{run_svg(report.exchanges)}</div>'
+        yield _key({kind: kind for kind in _FATES})
+        yield f'<div class="card"><div class="wide tall">{run_svg(report.exchanges)}</div></div>'
+    yield _key(_KEY)
     for exchange in report.exchanges:
         yield _exchange(exchange, report)
     yield f"<h2>Costs</h2>{_costs(report.ledger)}"
+
+
+def _key(colours: Mapping[str, str]) -> str:
+    shown = (f'<span><i class="{kind}"></i>{words}</span>' for kind, words in colours.items())
+    return f'<p class="key">{"".join(shown)}</p>'
 
 
 def _exchange(exchange: Exchange, report: RunReport) -> str:
@@ -104,7 +111,8 @@ def _exchange(exchange: Exchange, report: RunReport) -> str:
         f"{_badge(exchange.outcome)} <b>#{exchange.seq} {html_text(what)}</b> "
         f'<span class="soft">{html_text(draw(exchange))}</span>'
     )
-    parts = [exchange_svg(exchange), _facts(exchange), *map(_finding, found)]
+    drawn = f'<div class="wide">{exchange_svg(exchange)}</div>'
+    parts = [drawn, _facts(exchange), *map(_finding, found)]
     return (
         f'<details class="card" id="{anchor_of(exchange)}"{is_open}><summary>{line}</summary>'
         f"{''.join(parts)}</details>"
@@ -173,4 +181,4 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     cells = "".join(f"<th>{html_text(cell)}</th>" for cell in head)
     lines = ["".join(f"<td>{html_text(cell)}</td>" for cell in row) for row in rows]
     body = "".join(f"<tr>{line}</tr>" for line in lines)
-    return f"<table><tr>{cells}</tr>{body}</table>"
+    return f'<div class="wide"><table><tr>{cells}</tr>{body}</table></div>'

@@ -18,7 +18,7 @@ from random import Random
 from typing import Any
 
 from mockai.core.filler import filler
-from mockai.core.json_scalars import number, string
+from mockai.core.json_scalars import Allowance, number, string
 from mockai.core.json_schema import (
     Heights,
     Schema,
@@ -62,6 +62,7 @@ class _Maker:
         self._heights = Heights(root)
         self._schemas = 0
         self.rng = rng
+        self.allowance = Allowance()
 
     def make(self, schema: Any, depth: int) -> Any:
         flat = self._flat(schema, depth)
@@ -156,7 +157,7 @@ _MAKERS: Mapping[str, Callable[[_Maker, Schema, int], Any]] = {
     "boolean": lambda maker, _schema, _depth: maker.rng.choice((False, True)),
     "integer": lambda maker, schema, _depth: number(schema, maker.rng, whole=True),
     "number": lambda maker, schema, _depth: number(schema, maker.rng, whole=False),
-    "string": lambda maker, schema, _depth: string(schema, maker.rng),
+    "string": lambda maker, schema, _depth: string(schema, maker.rng, maker.allowance),
     "array": _Maker.array,
     "object": _Maker.object,
 }

@@ -7,7 +7,7 @@ keeps the one or the other of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from math import ceil, floor
@@ -51,12 +51,30 @@ FORMATS: Mapping[str, Callable[[Random], str]] = {
 }
 
 
-def string(schema: Schema, rng: Random) -> str:
-    """A text of the pattern or the format; some words where there is none that we know."""
+@dataclass(slots=True)
+class Allowance:
+    """What the strings of one instance may cost: its schema may be any client's."""
+
+    characters: int = 500_000
+    failures: int = 100
+    """Patterns that were not met; each may have taken `PATIENCE_S`."""
+
+
+def string(schema: Schema, rng: Random, allowance: Allowance) -> str:
+    """A text of the pattern or the format; some words where there is none that we know.
+
+    Beyond the allowance patterns are passed over, and then all strings are empty.
+    """
+    text = _string(schema, rng, allowance) if allowance.characters > 0 else ""
+    allowance.characters -= len(text)
+    return text
+
+
+def _string(schema: Schema, rng: Random, allowance: Allowance) -> str:
     low = size_of(schema, "minLength", 0, most=MAX_LENGTH)
     high = size_of(schema, "maxLength", max(low, ORDINARY_LENGTH), most=MAX_LENGTH)
     if isinstance(pattern := schema.get("pattern"), str):
-        text = _of_pattern(pattern, low, high, rng)
+        text = _of_pattern(pattern, low, high, rng, allowance)
         if text is not None:
             return text
     if isinstance(name := schema.get("format"), str) and name in FORMATS:
@@ -65,17 +83,24 @@ def string(schema: Schema, rng: Random) -> str:
     return filler(words, rng.getrandbits(32))[:high]
 
 
-def _of_pattern(pattern: str, low: int, high: int, rng: Random) -> str | None:
+def _of_pattern(pattern: str, low: int, high: int, rng: Random, allowance: Allowance) -> str | None:
     """A text that matches; of the right length if one comes up. None for a pattern too slow."""
     best = None
-    with suppress(TimeoutError):
-        for tries in range(LENGTH_TRIES):
+    for tries in range(LENGTH_TRIES):
+        if allowance.failures <= 0 or allowance.characters <= 0 or (best is None and tries > TRIES):
+            break
+        try:
             text = text_matching(pattern, rng, reach=3 + 2 * low)
-            if text is not None and low <= len(text) <= high:
-                return text
-            best = text if best is None else best
-            if best is None and tries >= TRIES:
-                break
+        except TimeoutError:
+            allowance.failures -= 1
+            break
+        if text is None:
+            allowance.failures -= 1
+        elif low <= len(text) <= high:
+            return text
+        else:
+            best = best or text
+            allowance.characters -= len(text)
     return best
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
+from itertools import islice
 from math import inf, isfinite, lcm
 from typing import Any
 from urllib.parse import unquote
 
 Schema = Mapping[str, Any]
 
+MAX_REFERENCES, MAX_WEIGHED = 5_000, 50_000
 _SCALARS = {"null", "boolean", "string", "number", "integer"}
 
 # What a schema without a `type` is about, by its keywords.
@@ -146,26 +148,52 @@ _MERGE: Mapping[str, Callable[[Any, Any], Any]] = {
 class Heights:
     """How many levels the lowest instance of a schema has: 0 for a value, inf for one without end.
 
-    The references of a document are weighed together, until nothing changes any more.
+    The references of a document are weighed together, until nothing changes any more, or until
+    that has been work enough: the rest of them count as endless.
     """
 
     def __init__(self, root: Any) -> None:
-        self._references: dict[str, float] = dict.fromkeys(_references(root), inf)
-        changed = True
-        while changed:
-            before = dict(self._references)
-            for name in before:
-                self._references[name] = self.of(target(root, name))
-            changed = before != self._references
+        self._left = MAX_WEIGHED
+        self._known: dict[int, tuple[Schema, float]] = {}
+        """By identity, which only an object that is kept has for itself."""
+        self._settled = False
+        names = list(islice(dict.fromkeys(_references(root)), MAX_REFERENCES))
+        self._references: dict[str, float] = dict.fromkeys(names, inf)
+        self._weigh({name: target(root, name) for name in names})
+        self._settled = True
 
     def of(self, schema: Any) -> float:
         if not isinstance(schema, dict):
             return inf if schema is False else 0
+        if id(schema) in self._known:
+            return self._known[id(schema)][1]
+        height = self._height(schema)
+        if self._settled:
+            self._known[id(schema)] = (schema, height)
+        return height
+
+    def _weigh(self, targets: Mapping[str, Any]) -> None:
+        """Find the heights of references: to and fro, for each may lead to the next."""
+        names, changed = list(targets), True
+        while changed:
+            changed = False
+            for name in names:
+                height = self.of(targets[name])
+                if self._left <= 0:
+                    return
+                changed = changed or height != self._references[name]
+                self._references[name] = height
+            names.reverse()
+
+    def _height(self, schema: Schema) -> float:
+        self._left -= 1
         if "const" in schema or list_of(schema, "enum"):
             return 0
+        if self._left <= 0 and not self._settled:
+            return inf
         parts = [self._own(schema), *map(self.of, list_of(schema, "allOf"))]
         if isinstance(reference := schema.get("$ref"), str):
-            parts.append(self._references.get(reference, 0))
+            parts.append(self._references.get(reference, inf))
         parts += [min(map(self.of, branches)) for branches in choices_of(schema)]
         return max(parts)
 

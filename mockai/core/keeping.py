@@ -1,7 +1,8 @@
 """What of a request's body the record keeps: all of it, all but some values, or nothing.
 
 A path names values: `messages[*].content`, `tools[0].function`, `metadata.*`; a leading `$.` is
-allowed. A body that cannot be read as JSON cannot be redacted, so then nothing of it is kept.
+allowed. A body that cannot be read as JSON cannot be redacted, so then nothing of it is kept; and
+where a body has another shape than a path expects, all that stands there is replaced.
 """
 
 from __future__ import annotations
@@ -66,16 +67,28 @@ def parse_path(text: str) -> Path:
 
 
 def redacted(value: Any, paths: tuple[Path, ...]) -> Any:
-    """Return a JSON value in which what the paths name is replaced."""
-    if () in paths:
+    """Return a JSON value in which what the paths name is replaced.
+
+    A path that leads into something of another shape (an index into an object, a key of a text)
+    replaces that: the client may have put there what was meant.
+    """
+    if any(_ends_at(value, path) for path in paths):
         return REDACTED
-    if not paths:
+    if not paths or value is None:
         return value
     if isinstance(value, dict):
         return {key: redacted(item, _below(paths, key)) for key, item in value.items()}
-    if isinstance(value, list):
-        return [redacted(item, _below(paths, index)) for index, item in enumerate(value)]
-    return value
+    return [redacted(item, _below(paths, index)) for index, item in enumerate(value)]
+
+
+def _ends_at(value: Any, path: Path) -> bool:
+    """Say whether a path leads no further than to this value. Null holds nothing, nor more."""
+    if not path or value is None:
+        return not path
+    is_object = isinstance(value, dict)
+    if not is_object and not isinstance(value, list):
+        return True
+    return path[0] != "*" and isinstance(path[0], str) != is_object
 
 
 def _step(found: re.Match[str]) -> str | int:

@@ -1,7 +1,8 @@
 """Seeded text that matches a regular expression, for the patterns that schemas commonly have.
 
 Knows: how Python reads a pattern. Must not know: schemas. Look-arounds are passed over when the
-text is made and hold by luck; back references and conditions are not understood.
+text is made and hold by luck; back references and conditions are not understood. A pattern may
+come from any client, so none can take more than its share of time.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from importlib import import_module
 from random import Random
 from typing import Any
 
 from mockai.core import boxed_regex
 
-PATIENCE_S = 0.05
+PATIENCE_S = 0.02
 """How long it may take to see that a text fits: the pattern may be anybody's."""
 MAX_STEPS = 10_000  # characters and repeats: `(a{1000}){1000}` must not fill the memory
 _WORD = string.ascii_letters + string.digits + "_"
@@ -37,16 +39,29 @@ def text_matching(pattern: str, rng: Random, *, reach: int = 3) -> str | None:
     >>> text_matching("^[A-C]{2}-7$", Random(1))
     'CA-7'
     """
+    tree = _tree(pattern)
+    if tree is None:
+        return None
     try:
-        # The parser has no public name, and reading patterns anew would be longer than this file.
-        tree = import_module("re._parser").parse(pattern)
         text = "".join(_Player(rng, reach).play(tree))
         fits = boxed_regex.found(pattern, text, PATIENCE_S)
-    except (re.error, Warning, ValueError, OverflowError, RecursionError, KeyError, _TooLongError):
+    except (ValueError, OverflowError, RecursionError, KeyError, _TooLongError):
         return None
     if fits is None:
         raise TimeoutError
     return text if fits else None
+
+
+@lru_cache(maxsize=64)
+def _tree(pattern: str) -> Any:
+    """Return the pattern as Python reads it; None for what it does not."""
+    if len(pattern) > boxed_regex.MAX_LENGTH:  # reading a longer one takes long, and none are
+        return None
+    try:
+        # The parser has no public name, and reading patterns anew would be longer than this file.
+        return import_module("re._parser").parse(pattern)
+    except (re.error, Warning, OverflowError, RecursionError):
+        return None
 
 
 class _Player:

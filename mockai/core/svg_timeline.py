@@ -50,24 +50,24 @@ def exchange_svg(exchange: Exchange) -> str:
     labels = _lanes([event for event in shown if event.name in _POINTS], scale)
     top = _LANE * (1 + max((lane for _, lane in labels), default=-1))
     parts = [
-        *_axis(scale, top + _BAR),
+        *_axis(scale, 0, top + _BAR + 4, words_y=top + _BAR + 15),
         *_phases(exchange, scale, top),
         *_holds(exchange, scale, top),
         *_after_stop(exchange, scale, top),
-        *(_point(event, lane, scale, top) for event, lane in labels),
+        *(_point(event, lane, scale, top, exchange.outcome) for event, lane in labels),
     ]
     return _svg(top + _BAR + _AXIS, f"timeline of exchange {exchange.seq}", parts)
 
 
 def run_svg(exchanges: Sequence[Exchange]) -> str:
-    """Return all exchanges, each where it stood in the time of the run."""
+    """Return all exchanges, each where it stood in the time of the run; the axis is on top."""
     begin_ns = min(item.received_ns for item in exchanges)
     starts = [(item, (item.received_ns - begin_ns) / 1e9) for item in exchanges]
     span_s = max(_SHORTEST_S, *(start + _end_s(item) for item, start in starts))
     scale = Scale(span_s, NAMES)
     rows = [_row(item, start, place, scale) for place, (item, start) in enumerate(starts)]
-    height = _ROW * len(exchanges)
-    return _svg(height + _AXIS, "all exchanges", [*_axis(scale, height), *rows])
+    height = _AXIS + _ROW * len(exchanges)
+    return _svg(height, "all exchanges", [*_axis(scale, _AXIS - 4, height, words_y=11), *rows])
 
 
 # ── one exchange ─────────────────────────────────────────────────────────────────────────────
@@ -128,12 +128,13 @@ def _leans_left(x: float) -> bool:
     return x > WIDTH * 0.62
 
 
-def _point(event: Event, lane: int, scale: Scale, top: float) -> str:
+def _point(event: Event, lane: int, scale: Scale, top: float, outcome: str) -> str:
     x, y = scale.x(event.at_s), top - _LANE * lane - 4
     anchor, text_x = ("end", x - 3) if _leans_left(x) else ("start", x + 3)
     line = f'<line x1="{x}" x2="{x}" y1="{y - 9}" y2="{top + _BAR}"/>'
     text = f'<text x="{text_x}" y="{y}" text-anchor="{anchor}">{html_text(_label(event))}</text>'
-    return f'<g class="point {event.name}">{line}{text}</g>'
+    kind = f"ended {outcome}" if event.name == "ended" else event.name
+    return f'<g class="point {kind}">{line}{text}</g>'
 
 
 def _label(event: Event) -> str:
@@ -144,7 +145,7 @@ def _label(event: Event) -> str:
 
 
 def _row(exchange: Exchange, start_s: float, place: int, scale: Scale) -> str:
-    top = place * _ROW
+    top = _AXIS + place * _ROW
     name = _shortened(f"#{exchange.seq} {exchange.scenario or exchange.request.path}")
     end_s = start_s + _end_s(exchange)
     words = f"{name}: {fate(exchange)} after {show_seconds(_end_s(exchange))}"
@@ -174,11 +175,11 @@ def _end_s(exchange: Exchange) -> float:
     return max([last_s, *(mark.at_s for mark in exchange.marks)])
 
 
-def _axis(scale: Scale, top: float) -> Iterator[str]:
+def _axis(scale: Scale, top: float, bottom: float, *, words_y: float) -> Iterator[str]:
     for at_s in scale.ticks():
         x, words = scale.x(at_s), show_seconds(at_s) if at_s else "0"
-        line = f'<line x1="{x}" x2="{x}" y1="0" y2="{top + 4}"/>'
-        text = f'<text x="{x}" y="{top + 15}" text-anchor="middle">{words}</text>'
+        line = f'<line x1="{x}" x2="{x}" y1="{top}" y2="{bottom}"/>'
+        text = f'<text x="{x}" y="{words_y}" text-anchor="middle">{words}</text>'
         yield f'<g class="tick">{line}{text}</g>'
 
 

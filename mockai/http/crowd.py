@@ -18,7 +18,9 @@ _log = logging.getLogger("mockai")
 TOO_MANY = "too_many_connections"
 _LINGER_S = 1.0
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-_MOST_DESCRIPTORS = 65_536  # a limit of billions is no wish to have as many connections
+# A limit of billions is no wish to have as many connections. A Mac says that there is no limit,
+# and grants no more than its OPEN_MAX.
+_MOST_DESCRIPTORS = (65_536, 10_240)
 _FEW_DESCRIPTORS = 512
 _RESERVED = 32  # descriptors for everything that is no connection
 
@@ -52,15 +54,21 @@ class Crowd:
 
 
 def descriptors() -> int:
-    """Return how many descriptors we may have, after asking for as many as the system allows."""
-    with contextlib.suppress(ImportError, OSError, ValueError):
+    """Return how many descriptors we may have, after asking for as many as are of use."""
+    try:
         import resource  # noqa: PLC0415 - not on Windows
-
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if soft != hard:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        return min(hard, _MOST_DESCRIPTORS) if hard >= 0 else _MOST_DESCRIPTORS
-    return _FEW_DESCRIPTORS
+    except ImportError:
+        return _FEW_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    endless = resource.RLIM_INFINITY
+    for most in _MOST_DESCRIPTORS:
+        wanted = most if hard == endless else min(most, hard)
+        if soft == endless or soft >= wanted:
+            return most if soft == endless else min(soft, most)
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            return wanted
+    return soft
 
 
 def room_for(descriptors: int) -> int:

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
+from junitparser import JUnitXml
 
 from mockai.core.journal_file import exchanges_of, read_journal
 from tests.support.process import ServeProcess
@@ -105,7 +106,8 @@ def test_the_github_service_gates(repository: Path, service: str, *, stops: bool
     """Upload, run, judge, keep: green for a product that stops, red for one that does not."""
     product(repository, stops=stops)
     job = github(RECIPES / "github-service.yml")
-    env = addressed(job["env"], service)
+    summary = repository / "summary.md"
+    env = addressed(job["env"], service) | {"GITHUB_STEP_SUMMARY": str(summary)}
     results = {s["name"]: shell(s["run"], repository, **env) for s in job["steps"] if "run" in s}
     codes = {name: ended.returncode for name, ended in results.items()}
     assert codes == {
@@ -114,8 +116,18 @@ def test_the_github_service_gates(repository: Path, service: str, *, stops: bool
         "Ask for the verdicts": 0 if stops else 1,
         "Keep the evidence": 0,
     }, results
-    kept = json.loads((repository / "mockai-exchanges.json").read_text())["exchanges"]
-    assert [item["outcome"] for item in kept] == ["cancelled" if stops else "completed"]
+    assert outcomes(repository) == ["cancelled" if stops else "completed"]
+    fate = "did cancel; 0 tokens" if stops else "did not cancel; 0 tokens"
+    assert summary.read_text().startswith(f"**1 of 1 cancel {fate} wasted**")
+    (suite,) = JUnitXml.fromfile(str(repository / "mockai-junit.xml"))
+    assert (suite.tests, suite.failures) == (1, 0 if stops else 1)
+    assert "<svg" in (repository / "mockai-report.html").read_text()
+
+
+def outcomes(repository: Path) -> list[str]:
+    """Return what the report that was kept says of each exchange."""
+    kept = json.loads((repository / "mockai-report.json").read_text())
+    return [item["outcome"] for item in kept["exchanges"]]
 
 
 def test_the_gitlab_service_gates(repository: Path, service: str) -> None:
@@ -125,8 +137,9 @@ def test_the_gitlab_service_gates(repository: Path, service: str) -> None:
     for script in [*job["script"], *job["after_script"]]:
         ended = shell(script, repository, **env)
         assert ended.returncode == 0, ended
-    (kept,) = job["artifacts"]["paths"]
-    assert json.loads((repository / kept).read_text())["exchanges"][0]["outcome"] == "cancelled"
+    assert outcomes(repository) == ["cancelled"]
+    kept = [*job["artifacts"]["paths"], job["artifacts"]["reports"]["junit"]]
+    assert [name for name in kept if not (repository / name).is_file()] == []
 
 
 class Runner:
@@ -140,7 +153,7 @@ class Runner:
         mockai.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m mockai "$@"\n')
         mockai.chmod(0o755)
         self.env = {"RUNNER_TEMP": str(folder), "PYTHONPATH": str(ROOT)}
-        for name in ("GITHUB_ENV", "GITHUB_OUTPUT"):
+        for name in ("GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_PATH"):
             self.env[name] = str(folder / name)
 
     def start(self, **inputs: str) -> subprocess.CompletedProcess[str]:
@@ -176,22 +189,30 @@ def runner(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Iterat
     made.stop()
 
 
+@pytest.mark.parametrize("stops", [True, False])
 def test_the_composite_action_starts_a_server_and_says_where(
-    runner: Runner, repository: Path
+    runner: Runner, repository: Path, *, stops: bool
 ) -> None:
-    """Later steps find it in their environment; the journal is a file to keep."""
+    """Later steps find it in their environment, and the command; the journal is a file to keep."""
+    product(repository, stops=stops)
     started = runner.start(scenarios="tests/scenarios")
     assert started.returncode == 0, started
     env, outputs = runner.said("GITHUB_ENV"), runner.said("GITHUB_OUTPUT")
     assert env["OPENAI_BASE_URL"] == outputs["url"] + "/v1"
-    steps = [
-        step["run"] for step in github(RECIPES / "github-action.yml")["steps"] if "run" in step
-    ]
-    for script in steps:
-        ended = shell(script, repository, **env)
-        assert ended.returncode == 0, ended
+    path = Path(runner.env["GITHUB_PATH"]).read_text().strip()
+    assert [file.name for file in Path(path).iterdir()] == ["mockai"]
+    env["PATH"] = f"{path}:{os.environ['PATH']}"
+    env["GITHUB_STEP_SUMMARY"] = str(repository / "summary.md")
+    env["PYTHONPATH"] = str(ROOT)
+    job = github(RECIPES / "github-action.yml")
+    ended = [shell(step["run"], repository, **env) for step in job["steps"] if "run" in step]
+    assert [item.returncode for item in ended] == [0, 0 if stops else 1], ended
+    assert (repository / "summary.md").read_text().startswith("**1 of 1 cancel did")
+    assert (repository / "mockai-report.html").is_file()
+    (suite,) = JUnitXml.fromfile(str(repository / "mockai-junit.xml"))
+    assert (suite.tests, suite.failures) == (1, 0 if stops else 1)
     found = exchanges_of(read_journal(Path(outputs["journal"]).read_text()))
-    assert [item["outcome"] for item in found] == ["cancelled"]
+    assert [item["outcome"] for item in found] == ["cancelled" if stops else "completed"]
 
 
 def test_the_composite_action_fails_when_the_server_does_not_start(runner: Runner) -> None:
@@ -201,7 +222,7 @@ def test_the_composite_action_fails_when_the_server_does_not_start(runner: Runne
     assert "no-such-folder" in started.stdout
 
 
-@pytest.mark.parametrize("recipe", ["github-service.yml", "github-action.yml"])
+@pytest.mark.parametrize("recipe", ["github-service.yml", "github-action.yml", "github-run.yml"])
 def test_a_recipe_passes_inputs_by_the_environment_only(recipe: str) -> None:
     """An expression inside a script would be pasted into it as code."""
     for job in (github(RECIPES / recipe), {"steps": load(ACTION)["runs"]["steps"]}):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -70,13 +71,17 @@ def test_mockai_run_stops_the_broken_app_and_lets_the_mended_one_pass(
     )
     assert ended.returncode == code, ended.stderr
     assert "the page shows: " in ended.stdout  # which looks right in both
-    said = "1 of 1 cancel did not cancel" if code else "1 of 1 cancel did cancel"
-    assert (tmp_path / "summary.md").read_text().startswith(f"**{said}")
+    said = (
+        r"\*\*1 of 1 cancel did not cancel; [1-9]\d* tokens? wasted"
+        if code
+        else r"\*\*1 of 1 cancel did cancel; 0 tokens wasted"
+    )
+    assert re.match(said, (tmp_path / "summary.md").read_text())
     (suite,) = JUnitXml.fromfile(str(tmp_path / "mockai-junit.xml"))
     assert (suite.tests, suite.failures) == (2, code)
     cancelled, _ = suite
     assert cancelled.classname == "scenario 'story'"
-    assert "cancel 'story' within 1.5 s" in cancelled.name
+    assert "cancel 'story' within 1.5 s of the mark 'stop'" in cancelled.name
     if code:
         assert "it did not (outcome: completed)" in cancelled.result[0].message
     assert (tmp_path / "mockai-report.html").exists()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from mockai.http.state import ServerOptions
 from tests.support.control import Control
 from tests.support.raw import RawClient
 
+ROOT = Path(__file__).parents[2]
 CHECKS = "- cancelled: {within: 500ms, where: {scenario: story}}\n- completed: {count: 1}\n"
 
 
@@ -117,3 +121,18 @@ def test_where_there_is_nothing_to_report_of_it_says_so(
     assert "cannot read" in said
     assert "no mockai server answers" in said
     assert "a check is a mapping with one key of" in said
+
+
+@pytest.mark.parametrize("command", ["report empty.jsonl", "serve --port 0", "validate story.yaml"])
+def test_a_report_that_cannot_be_printed_is_no_verdict(tmp_path: Path, command: str) -> None:
+    """On a full disk: 2, and one line instead of a traceback."""
+    (tmp_path / "empty.jsonl").touch()
+    (tmp_path / "story.yaml").write_text("name: story\nreply: [{text: hi}]\n")
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "mockai", *command.split()], cwd=tmp_path, stdout=full,
+            stderr=subprocess.PIPE, text=True, check=False, timeout=60,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+    said = "mockai: cannot write to stdout: No space left on device\n"
+    assert (ended.returncode, ended.stderr) == (2, said)

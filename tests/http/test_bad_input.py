@@ -243,6 +243,12 @@ NO_HTTP = {
     "negative-length": POST + b"Content-Length: -5\r\n\r\n",
     "two-lengths": POST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
     "length-and-chunks": POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunks-by-another-name": POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "chunks-not-last": POST + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    "chunks-before-a-space": POST + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+    "chunks-on-the-next-line": POST + b"Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
+    "two-hosts": GET + b"Host: evil.example\r\n\r\n",
+    "bare-line-feeds": b"GET /v1/models HTTP/1.1\nHost: mockai\n\n",
     "broken-first-chunk": POST + b"Transfer-Encoding: chunked\r\n\r\nnot a size\r\n",
     "encoding-not-installed": POST + b"Content-Encoding: br\r\nContent-Length: 1\r\n\r\nx",
 }

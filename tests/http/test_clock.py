@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Callable
 
 import pytest
 
 from mockai.http.clock import stands_still
 from tests.support.control import Control, send
+from tests.support.raw import RawClient
+
+DAY_S = 86_400.0
 
 
 def test_a_clock_that_moves_is_not_suspected() -> None:
@@ -32,3 +36,29 @@ def test_a_frozen_clock_is_told_of_on_both_surfaces(
         assert "use process=True" in refused.error["message"]
     assert answer.headers["x-should-retry"] == "false"
     assert control.try_call("GET", "exchanges").status == 200
+
+
+def test_a_clock_that_jumps_moves_stamps_only(
+    control: Control, connect: Callable[..., RawClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A day to and fro while a stream runs, and between streams: no duration has a day."""
+    now, off_s = time.time, 0.0
+    monkeypatch.setattr(time, "time", lambda: now() + off_s)
+    control.call("PUT", "", {"ttl": "10m"})
+    control.script(hold={"at_token": 3}, tokens=20)
+    for off_s in (0.0, -DAY_S, DAY_S):
+        client = connect()
+        client.chat(control.path, stream=True)
+        control.wait_held()
+        off_s = -2 * off_s  # noqa: PLW2901
+        control.mark()
+        client.close()
+        control.wait_for(outcome="open", count=0)
+    found = control.wait_for(outcome="cancelled", count=3)
+    stamps = {item["timing"]["received_at"][:10] for item in found}
+    assert len(stamps) == 3
+    for item in found:
+        left = item["disconnect"]
+        assert 0 <= left["since_mark_s"]["stop"] <= left["at_s"] < DAY_S / 2
+        assert item["bill"]["completion_tokens"] == 3
+    assert control.check("cancelled", since="stop")["passed"]

@@ -66,6 +66,26 @@ def test_the_token_opens_it(locked: str) -> None:
     assert code(send(locked, "GET", SESSIONS, headers=key)) == (401, "admin_token_required")
 
 
+@pytest.mark.parametrize(
+    "query, headers",
+    [
+        (f"?token={TOKEN}&access_token={TOKEN}&admin_token={TOKEN}", {}),
+        ("", {"Authorization": f"Basic {TOKEN}"}),
+        ("", {"Authorization": TOKEN}),
+        ("", {"Authorization": f"Bearer no, Bearer {TOKEN}"}),
+        ("", {"X-Api-Key": TOKEN}),
+        ("", {"Cookie": f"token={TOKEN}"}),
+    ],
+)
+def test_the_token_opens_in_one_place_only(
+    locked: str, query: str, headers: dict[str, str]
+) -> None:
+    """A URL ends in logs and histories, and a cookie is sent by a browser on its own."""
+    answer = send(locked, "GET", SESSIONS + query, headers=headers)
+    assert code(answer) == (401, "admin_token_required")
+    assert TOKEN.encode() not in answer.raw
+
+
 @pytest.mark.parametrize("path", ["/_mockai/health", "/metrics", "/v1/models"])
 def test_what_is_open_to_all_stays_open(locked: str, path: str) -> None:
     """Health and metrics are asked by machines that have no token; `/v1` has keys of its own."""

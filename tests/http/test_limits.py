@@ -38,6 +38,18 @@ def metric(url: str, name: str) -> float:
     return float(found)
 
 
+def test_no_word_of_a_client_becomes_a_series(server: ServerThread) -> None:
+    """Models, tags, keys and hosts are no labels: they would fill whoever scrapes."""
+    for round_ in range(3):
+        word = f"word-{round_}"
+        headers = {"X-Mockai-Tag": word, "Authorization": f"Bearer {word}", "User-Agent": word}
+        for path in ("/v1/chat/completions", f"/v1/{word}", f"/s/{word}/v1/chat/completions"):
+            send(server.url, "POST", path, question(model=word), headers)
+        send(server.url, "GET", f"/_mockai/sessions/{word}", headers={"Host": f"{word}.example"})
+        text = send(server.url, "GET", "/metrics").raw.decode()
+        assert word not in text
+
+
 # ── bodies and heads ─────────────────────────────────────────────────────────────────────────
 
 

@@ -100,7 +100,10 @@ def test_a_script_is_the_scenario_that_a_file_would_hold(
 @pytest.mark.parametrize(
     "said,text",
     [
-        ({"token": 4}, r"script\(\) does not know token; it knows expect, finish, hold_at, .*tokens"),
+        (
+            {"token": 4},
+            r"does not know token; it knows expect, finish, hold_at, .*tokens",
+        ),
         ({"text": "Hi", "tokens": 4}, r"text, tokens, reply and turns \(got text and tokens\)"),
         ({"turns": [[]], "hold_at": 3}, "are for one reply: say them in the turns"),
         ({"turns": [[]], "finish": "stop"}, "are for one reply: say them in the turns"),

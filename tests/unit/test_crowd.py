@@ -6,6 +6,7 @@ import asyncio
 import errno
 import logging
 import os
+import resource
 
 import pytest
 
@@ -38,6 +39,36 @@ def test_the_room_leaves_descriptors_for_the_rest(limit: int) -> None:
     assert 1 <= room <= max(1, limit * 3 // 4)
     assert limit - room >= min(32, limit - 1)
     assert 0 < room_for(descriptors()) < descriptors()
+
+
+ENDLESS = resource.RLIM_INFINITY
+
+
+@pytest.mark.parametrize(
+    "soft, hard, granted, expected",
+    [
+        (256, ENDLESS, 10_240, 10_240),
+        (256, ENDLESS, 200, 256),
+        (1_024, 524_288, 524_288, 65_536),
+        (1_024, 4_096, 4_096, 4_096),
+        (64, 64, 64, 64),
+        (10**6, 10**6, 10**6, 65_536),
+        (ENDLESS, ENDLESS, 0, 65_536),
+    ],
+    ids=["mac", "mac-that-grants-nothing", "linux", "low", "fixed", "high", "endless"],
+)
+def test_as_many_descriptors_are_asked_for_as_are_granted_and_of_use(
+    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, granted: int, expected: int
+) -> None:
+    """Else a server would believe in room that it does not have, and nobody be told 503."""
+
+    def asked(_: int, limits: tuple[int, int]) -> None:
+        if limits[0] > granted:
+            raise ValueError("current limit exceeds maximum limit")
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
+    monkeypatch.setattr(resource, "setrlimit", asked)
+    assert descriptors() == expected
 
 
 def test_the_lack_of_descriptors_is_said_once_and_other_faults_each_time(

@@ -50,7 +50,8 @@ def test_a_loopback_server_answers_to_the_names_of_this_machine(host: str | None
 @pytest.mark.parametrize(
     "host",
     ["evil.example", "evil.example:8080", "192.168.1.7:8080", "localhost.evil.example",
-     "localhost@evil.example", "127.0.0.1.evil.example", "[::2]:8080", ANY, ""],
+     "localhost@evil.example", "127.0.0.1.evil.example", "[::2]:8080", "[::1]evil.example",
+     "127.0.0.1, evil.example", "2130706433", ANY, ""],
 )  # fmt: skip
 def test_a_name_led_here_by_its_own_dns_is_refused(host: str) -> None:
     """DNS rebinding: the page's origin is then ours, so only the Host tells it apart."""

@@ -20,6 +20,7 @@ from tests.support.facts import (
     open_exchange,
 )
 
+BILL = {"policy": "x", "prompt_tokens": 1, "completion_tokens": 1, "wasted_tokens": 0}
 AT = "2026-11-23T05:00:00.250Z"
 CANCELLED = cancelled_exchange(
     0.5,
@@ -75,6 +76,11 @@ def test_a_body_that_was_text_stays_text() -> None:
         {"id": "a", "seq": 1, "disconnect": {"how": "fin"}},
         {"id": "a", "seq": 1, "request": "GET"},
         {"id": "a", "seq": 1, "request": {"headers": 3}},
+        {"id": "a", "seq": 1, "half_closed_s": float("nan")},
+        {"id": "a", "seq": 1, "timing": {"ended_s": 1e300}},
+        {"id": "a", "seq": 1, "bill": {**BILL, "cost_usd": "a penny"}},
+        {"id": "a", "seq": 1, "bill": {**BILL, "cost_usd": "NaN"}},
+        {"id": "a", "seq": 1, "bill": {**BILL, "wasted_usd": "1e999999"}},
     ],
     ids=str,
 )
@@ -82,6 +88,13 @@ def test_what_is_no_exchange_is_told(wrong: dict[str, Any]) -> None:
     """A file that somebody has edited gives no half of an exchange."""
     with pytest.raises(ValueError, match="no exchange: "):
         exchange_of(wrong)
+
+
+def test_a_seed_and_a_body_may_hold_any_number() -> None:
+    """They are shown, not reckoned with."""
+    request = replace(ASKED, body=b'{"n": 1e+300}')
+    big = open_exchange(seed=2**63, request=request)
+    assert through_json(big).to_json() == big.to_json()
 
 
 def test_a_newer_server_may_say_more() -> None:

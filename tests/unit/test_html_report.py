@@ -63,6 +63,26 @@ def test_what_a_client_said_is_shown_not_acted_on() -> None:
     assert HOSTILE.replace("\x00", "\ufffd").replace("\x1b", "\ufffd") in shown
 
 
+def test_every_colour_is_explained() -> None:
+    """Of the bars of a run, and of the parts of a timeline."""
+    page = page_of(sample_report())
+    explained = {item.get("class") for item in page.iter("i")}
+    drawn = {kind for box in page.iter(f"{SVG}rect") for kind in (box.get("class") or "").split()}
+    assert drawn - {"bar", "phase"} <= explained
+    assert {"cancelled", "completed", "failed", "open"} <= explained
+
+
+def test_what_is_long_does_not_widen_the_page() -> None:
+    """Timelines and tables scroll in a box of their own; words break wherever they must."""
+    page = page_of(sample_report())
+    boxed = {id(inner) for box in page.iter("div") if "wide" in (box.get("class") or "").split()
+             for inner in box}  # fmt: skip
+    wide = [*page.iter(f"{SVG}svg"), *page.iter("table")]
+    assert wide
+    assert all(id(item) in boxed for item in wide)
+    assert "overflow-wrap: anywhere" in render_html(sample_report())
+
+
 def test_an_empty_run_has_a_page_too() -> None:
     """It says that nothing came."""
     assert "no request reached mockai" in texts(page_of(empty_report()))
@@ -112,6 +132,12 @@ def test_what_came_after_the_stop_is_underlined() -> None:
     """The waste can be seen."""
     shown = parts(completed_exchange(2.2, marks=(mark_at(0.4),)))
     assert shown["after-stop"] == ["388 tokens after mark 'stop'"]
+
+
+def test_the_end_of_what_failed_is_no_good_end() -> None:
+    """Its line has the colour of failures."""
+    assert parts(exchanges()[3])["failed"] == ["failed: refused 1 ms"]
+    assert parts(completed_exchange(2.2))["completed"] == ["done (400 tokens) 2.2 s"]
 
 
 def test_labels_that_would_overlap_stand_in_lanes() -> None:

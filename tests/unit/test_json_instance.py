@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from ipaddress import ip_address
+from math import inf
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft4Validator, Draft202012Validator
 
 from mockai.core.json_instance import DEEP, instance_of
+from mockai.core.json_schema import Heights
 
 SEEDS = range(30)
 quick = settings(max_examples=200, deadline=None)
@@ -513,3 +515,43 @@ json_values = st.recursive(
 def test_nothing_json_shaped_raises(schema: Any, seed: int) -> None:
     """Whatever stands behind a keyword, there is an answer, and it is JSON."""
     assert json.dumps(instance_of(schema, seed))
+
+
+EVIL = "(?=(a+)+$)a{40}b"
+MANY = {"type": "array", "minItems": 1_000}
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "array", "minItems": 9, "items": {"type": "string", "minLength": 9_999}},
+        {"type": "string", "pattern": "a{9000}"},
+        {"type": "string", "pattern": EVIL},
+        {"type": "array", "minItems": 9, "items": {"type": "string", "pattern": EVIL}},
+    ],
+    ids=["long", "long-patterns", "evil-patterns", "many-evil-patterns"],
+)
+def test_no_schema_makes_an_instance_without_bounds(item: dict[str, Any]) -> None:
+    """Any client may send it: 90 MB of text, or days of backtracking, are not worked off."""
+    assert len(json.dumps(instance_of({**MANY, "items": item}, 1))) < 1_000_000
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_long_chain_of_references_is_weighed_in_one_go(*, backwards: bool) -> None:
+    """In whatever order it stands: round by round it would take hours, and any client may ask."""
+    links = {
+        f"d{n}": {"type": "array", "minItems": 1, "items": {"$ref": f"#/$defs/d{n + 1}"}}
+        for n in range(4_000)
+    }
+    names = sorted(links, reverse=backwards, key=lambda name: int(name[1:]))
+    defs = {name: links[name] for name in names} | {"d4000": {"type": "string"}}
+    root = {"$defs": defs, "$ref": "#/$defs/d0"}
+    assert Heights(root).of(root) == 4_000
+
+
+def test_references_that_are_too_many_count_as_endless() -> None:
+    """Each of five hundred leads to any of them: not all ways are gone."""
+    every = [{"$ref": f"#/$defs/d{n}"} for n in range(500)]
+    root = {"$defs": {f"d{n}": {"anyOf": every} for n in range(500)}, "$ref": "#/$defs/d0"}
+    assert Heights(root).of(root) == inf
+    assert instance_of(root, 1) == {}

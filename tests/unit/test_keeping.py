@@ -41,12 +41,41 @@ def keeping(*paths: str, **options: Any) -> Keeping:
             {**BODY, "messages": [{"role": "user", "content": REDACTED}] * 2},
         ),
         ("nothing.of[3].the.kind", BODY),
-        ("model.deeper", BODY),
+        ("nothing", BODY),
     ],
 )
 def test_a_path_replaces_what_it_names_and_nothing_else(path: str, expected: object) -> None:
     """Whatever stands there, a text or a tree."""
     assert redacted(BODY, (parse_path(path),)) == expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "secret",
+        ["secret"],
+        [{"messages": [{"content": "secret"}]}],
+        {"messages": "secret"},
+        {"messages": ["secret"]},
+        {"messages": {"content": "secret"}},
+        {"messages": {"0": {"content": "secret"}}},
+        {"messages": [[{"content": "secret"}]]},
+        {"messages": [{"content": {"text": "secret"}}, {"content": None}]},
+    ],
+    ids=json.dumps,
+)
+def test_a_body_of_another_shape_hides_what_was_meant(body: object) -> None:
+    """A client that gets its request wrong must not get around the path."""
+    kept, _ = keeping("messages[*].content").kept(json.dumps(body).encode())
+    assert b"secret" not in kept
+    kept, _ = keeping("messages[*].content[*].text").kept(json.dumps(body).encode())
+    assert b"secret" not in kept
+
+
+def test_null_is_kept_where_the_path_would_lead_further() -> None:
+    """It holds nothing, and says that nothing was there."""
+    body = {"messages": [{"content": None}], "metadata": None}
+    assert redacted(body, (parse_path("metadata.user"),)) == body
 
 
 def test_several_paths_are_all_redacted() -> None:

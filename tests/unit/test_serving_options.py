@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mockai.cli import health, serve
 from mockai.cli.logs import add_log_options
 from mockai.cli.options import OptionError
 from mockai.cli.serving import (
@@ -136,3 +137,17 @@ def test_a_secret_is_never_shown(
     with pytest.raises(SystemExit):
         options("--admin-token", "hunter2 hunter2")
     assert "hunter2" not in capsys.readouterr().err
+
+
+def test_a_variable_that_a_platform_sets_for_a_service_named_mockai_is_none_of_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Kubernetes and GitLab's links say MOCKAI_PORT=tcp://…: every command would end with 2."""
+    monkeypatch.setenv("MOCKAI_PORT", "tcp://10.0.0.1:8080")
+    monkeypatch.delenv("MOCKAI_URL", raising=False)
+    made = argparse.ArgumentParser()
+    serve.add_options(made)
+    assert made.parse_args([]).port == 8080
+    made = argparse.ArgumentParser()
+    health.add_options(made)
+    assert made.parse_args([]).url == "http://127.0.0.1:8080"
