@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from random import Random
 
 import pytest
@@ -48,10 +49,8 @@ def test_what_is_not_understood_is_no_text(pattern: str) -> None:
 @pytest.mark.parametrize("pattern", ["(?=(a+)+$)a{40}b", "(?=(a*)*c)a{4000}", "(a|b)*" * 2_000])
 def test_a_pattern_that_backtracks_for_ever_is_no_text(pattern: str) -> None:
     """It may come from any client, and the server has others: without a bound this never ends."""
-    try:
+    with suppress(TimeoutError):  # what is seen to be slow is told: nobody need try it again
         assert text_matching(pattern, Random(1)) is None
-    except TimeoutError:
-        pass  # what is seen to be slow is told: nobody need try it again
 
 
 def test_reach_is_how_far_an_open_repeat_goes() -> None:
