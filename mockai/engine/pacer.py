@@ -10,6 +10,7 @@ import asyncio
 import heapq
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -19,6 +20,8 @@ TICK_NS = 500_000
 """Width of one tick: deadlines are rounded up to it, never down, so nothing is early."""
 
 
+_READY = -1
+"""The place of what has been gathered: no tick is less than 0."""
 SLICE_NS = 1_000_000
 """For so long the pacer keeps the loop: a client that leaves meanwhile is noticed no later."""
 
@@ -47,14 +50,20 @@ class Pacer(Protocol):
 
 
 class Wheel:
-    """Deadlines by tick: cheap to add, to cancel and to take in order."""
+    """Deadlines by tick: cheap to add, to cancel and to take in order.
 
-    __slots__ = ("_buckets", "_order", "_place")
+    What is due is gathered and then woken one after the other, in as many turns as that takes:
+    who is gathered is woken once before anybody is a second time.
+    """
+
+    __slots__ = ("_buckets", "_order", "_place", "_ready")
 
     def __init__(self) -> None:
         self._buckets: dict[int, dict[Timed, None]] = {}
         self._order: list[int] = []
         self._place: dict[Timed, int] = {}
+        self._ready: deque[Timed] = deque()
+        """Those that are due; one whose place is not `_READY` has been cancelled or moved."""
 
     def __len__(self) -> int:
         return len(self._place)
@@ -74,39 +83,34 @@ class Wheel:
 
     def drop(self, timed: Timed) -> None:
         """Forget the deadline of `timed`, if it has one."""
-        tick = self._place.pop(timed, None)
-        if tick is not None:
+        tick = self._place.pop(timed, _READY)
+        if tick != _READY:
             self._buckets[tick].pop(timed, None)
 
     def next_ns(self) -> int | None:
-        """Return the earliest deadline, rounded up to its tick."""
+        """Return the earliest deadline, rounded up to its tick; 0 where something is due."""
+        if self._ready:
+            return 0
         while self._order:
             if self._buckets[self._order[0]]:
                 return self._order[0] * TICK_NS
             del self._buckets[heapq.heappop(self._order)]
         return None
 
-    def take(self, now_ns: int) -> list[Timed]:
-        """Remove and return all whose deadline has come, earliest first."""
-        due: list[Timed] = []
-        while self._order and self._order[0] * TICK_NS <= now_ns:
-            due.extend(self._buckets.pop(heapq.heappop(self._order)))
-        for timed in due:
-            del self._place[timed]
-        return due
-
     def turn(self, clock: Callable[[], int], most_ns: int) -> None:
-        """Wake all that are due, for `most_ns` at most; each notes its next deadline.
+        """Wake those that are due, for `most_ns` at most; each notes its next deadline.
 
         A crash stays its own: what one stream raises does not stop the others.
         """
         begun_ns = now_ns = clock()
-        due = self.take(begun_ns)
-        for place, timed in enumerate(due):
-            if now_ns - begun_ns > most_ns:
-                for waiting in due[place:]:
-                    self.put(waiting, now_ns)
-                return
+        place, ready = self._place, self._ready
+        if not ready:
+            self._gather(begun_ns)
+        while ready and now_ns - begun_ns <= most_ns:
+            timed = ready.popleft()
+            if place.get(timed) != _READY:
+                continue
+            del place[timed]
             try:
                 at_ns = timed.tick(now_ns)
             except Exception as error:  # noqa: BLE001 - see above
@@ -115,6 +119,13 @@ class Wheel:
                 if at_ns is not None:
                     self.put(timed, at_ns)
             now_ns = clock()
+
+    def _gather(self, now_ns: int) -> None:
+        """Take all whose deadline has come, earliest first."""
+        while self._order and self._order[0] * TICK_NS <= now_ns:
+            bucket = self._buckets.pop(heapq.heappop(self._order))
+            self._place.update(dict.fromkeys(bucket, _READY))
+            self._ready.extend(bucket)
 
 
 def _end(timed: Timed, error: Exception) -> None:

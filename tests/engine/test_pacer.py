@@ -15,6 +15,10 @@ from mockai.engine.pacer import TICK_NS, LoopPacer, VirtualPacer, Wheel
 MS = 1_000_000
 
 
+WOKEN: list[Alarm] = []
+"""All that were ever woken, in order."""
+
+
 class Alarm:
     """Something timed: it notes when it was woken, and may have more deadlines."""
 
@@ -26,6 +30,7 @@ class Alarm:
 
     def tick(self, now_ns: int) -> int | None:
         self.woken.append(now_ns)
+        WOKEN.append(self)
         self._then()
         return self._later.pop(0) if self._later else None
 
@@ -44,6 +49,13 @@ class Broken(Alarm):
         raise RuntimeError("another bug")
 
 
+def taken(wheel: Wheel, now_ns: int, *, most_ns: int = MS) -> list[Alarm]:
+    """Return who is woken by one turn, in order; with an open end it is all that are due."""
+    before, now = len(WOKEN), [now_ns]
+    wheel.turn(lambda: now[0], most_ns)
+    return WOKEN[before:]
+
+
 # ── the wheel ────────────────────────────────────────────────────────────────────────────────
 
 
@@ -52,8 +64,8 @@ def test_a_deadline_is_rounded_up_to_its_tick() -> None:
     wheel, alarm = Wheel(), Alarm()
     wheel.put(alarm, TICK_NS + 1)
     assert wheel.next_ns() == 2 * TICK_NS
-    assert wheel.take(2 * TICK_NS - 1) == []
-    assert wheel.take(2 * TICK_NS) == [alarm]
+    assert taken(wheel, 2 * TICK_NS - 1) == []
+    assert taken(wheel, 2 * TICK_NS) == [alarm]
     assert (wheel.next_ns(), len(wheel)) == (None, 0)
 
 
@@ -63,7 +75,7 @@ def test_a_new_deadline_replaces_the_old_one() -> None:
     for at_ns in (5 * MS, 9 * MS, 3 * MS):
         wheel.put(alarm, at_ns)
     assert (wheel.next_ns(), len(wheel)) == (3 * MS, 1)
-    assert wheel.take(20 * MS) == [alarm]
+    assert taken(wheel, 20 * MS) == [alarm]
 
 
 def test_what_is_dropped_is_not_taken() -> None:
@@ -73,7 +85,7 @@ def test_what_is_dropped_is_not_taken() -> None:
     wheel.put(two, MS)
     for alarm in (one, one, Alarm()):
         wheel.drop(alarm)
-    assert (wheel.next_ns(), wheel.take(MS)) == (MS, [two])
+    assert (wheel.next_ns(), taken(wheel, MS)) == (MS, [two])
 
 
 moves = st.lists(
@@ -96,14 +108,47 @@ def test_the_wheel_is_a_table_of_deadlines(moves: list[tuple[str, int, int]]) ->
             table.pop(alarm, None)
         else:
             due = [each for each in table if table[each] <= tick]
-            taken = wheel.take(tick * TICK_NS)
-            assert [table[each] for each in taken] == sorted(table[each] for each in due)
-            assert set(taken) == set(due)
+            woken = taken(wheel, tick * TICK_NS)
+            assert [table[each] for each in woken] == sorted(table[each] for each in due)
+            assert set(woken) == set(due)
             for each in due:
                 del table[each]
         earliest = min(table.values(), default=None)
         assert wheel.next_ns() == (None if earliest is None else earliest * TICK_NS)
         assert len(wheel) == len(table)
+
+
+def test_a_turn_ends_in_time_and_the_rest_comes_first_in_the_next() -> None:
+    """Who was due and has waited is woken before those that have become due meanwhile."""
+    now = [10 * MS]
+    slow = [Alarm(1, then=lambda: now.__setitem__(0, now[0] + MS)) for _ in range(4)]
+    wheel = Wheel()
+    for place, alarm in enumerate(slow):
+        wheel.put(alarm, place * MS)
+    before = len(WOKEN)
+    for _ in range(4):  # each has a deadline in the past again
+        wheel.turn(lambda: now[0], MS // 2)
+        assert wheel.next_ns() is not None
+    assert WOKEN[before:] == slow
+
+
+def test_who_waits_for_the_next_turn_can_still_be_cancelled_or_moved() -> None:
+    """It is not woken, or at its new time, and only once."""
+    now = [10 * MS]
+    first = Alarm(then=lambda: now.__setitem__(0, now[0] + MS))
+    dropped, moved, last = Alarm(), Alarm(), Alarm()
+    wheel = Wheel()
+    for place, alarm in enumerate((first, dropped, moved, last)):
+        wheel.put(alarm, place * MS)
+    before = len(WOKEN)
+    wheel.turn(lambda: now[0], 0)
+    wheel.drop(dropped)
+    wheel.put(moved, 20 * MS)
+    assert (wheel.next_ns(), len(wheel)) == (0, 2)
+    wheel.turn(lambda: now[0], MS)
+    assert WOKEN[before:] == [first, last]
+    assert wheel.next_ns() == 20 * MS
+    assert taken(wheel, 20 * MS) == [moved]
 
 
 # ── virtual time ─────────────────────────────────────────────────────────────────────────────
