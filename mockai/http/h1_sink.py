@@ -143,6 +143,7 @@ class H1Sink:
     def release(self) -> None:
         """Let go of the connection: the request has been answered."""
         self._stop()
+        self._listener = None  # who holds this sink: a circle only the collector would open
         if self._connection.served is self:
             self._connection.served = None
 

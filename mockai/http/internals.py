@@ -199,6 +199,7 @@ class Connection(RequestHandler):
             self.lost_errno = exc.errno
         if self.served is not None:
             self.served.lost(self.lost_errno)
+        self._newest_body = None  # it holds this connection: see H1Sink.release
         self.crowd.leave()
         super().connection_lost(exc)
 
