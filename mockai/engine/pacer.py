@@ -164,10 +164,10 @@ class LoopPacer:
         if at_ns is None:
             self._handle = None
             return
-        wait_s = (at_ns - self.now_ns()) / 1e9
-        # A due deadline still waits one turn of the loop, so that reads and leaving come first.
-        call = self._loop.call_soon if wait_s <= 0 else None
-        self._handle = call(self._fire) if call else self._loop.call_later(wait_s, self._fire)
+        # Also what is due is a timer, not `call_soon`: the loop runs timers after what it has just
+        # read, so that who leaves is seen before more is sent.
+        wait_s = max(0.0, (at_ns - self.now_ns()) / 1e9)
+        self._handle = self._loop.call_later(wait_s, self._fire)
 
     def _fire(self) -> None:
         """Wake what is due, for a millisecond at most: then it is the turn of those who leave."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -206,9 +207,9 @@ def test_one_crash_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) ->
 
 
 class Handle:
-    """A call that the loop was asked for; no delay means in the next turn."""
+    """A call that the loop was asked for, after a delay."""
 
-    def __init__(self, call: Callable[[], None], delay: float | None) -> None:
+    def __init__(self, call: Callable[[], None], delay: float) -> None:
         self.call, self.delay, self.cancelled = call, delay, False
 
     def cancel(self) -> None:
@@ -216,22 +217,18 @@ class Handle:
 
 
 class FakeLoop:
-    """The two methods of a loop that a pacer uses, and the time at which it runs."""
+    """The one method of a loop that a pacer uses, and the time at which it runs."""
 
     def __init__(self) -> None:
         self.now_ns = 0
         self.handles: list[Handle] = []
-
-    def call_soon(self, call: Callable[[], None]) -> Handle:
-        self.handles.append(Handle(call, None))
-        return self.handles[-1]
 
     def call_later(self, delay: float, call: Callable[[], None]) -> Handle:
         self.handles.append(Handle(call, delay))
         return self.handles[-1]
 
     @property
-    def pending(self) -> list[float | None]:
+    def pending(self) -> list[float]:
         """The delays of what is still to be called."""
         return [handle.delay for handle in self.handles if not handle.cancelled]
 
@@ -269,9 +266,33 @@ def test_a_due_deadline_waits_one_turn_of_the_loop() -> None:
     loop.now_ns = 10 * MS
     alarm = Alarm()
     pacer.schedule(alarm, 3 * MS)
-    assert (alarm.woken, loop.pending) == ([], [None])
+    assert (alarm.woken, loop.pending) == ([], [0.0])
     loop.fire(11 * MS)
     assert alarm.woken == [11 * MS]
+
+
+def test_the_loop_calls_timers_after_what_it_has_just_read() -> None:
+    """Why a due deadline is a timer too, where `call_soon` would come before who has left."""
+
+    async def main() -> list[str]:
+        loop, order, over = asyncio.get_running_loop(), list[str](), asyncio.Event()
+
+        def woken() -> None:
+            order.append("woken")
+            over.set()
+
+        pacer, (ours, theirs) = LoopPacer(loop), socket.socketpair()
+        ours.setblocking(False)
+        loop.add_reader(ours, order.append, "read")
+        pacer.schedule(Alarm(then=woken), 0)
+        theirs.send(b"x")
+        await over.wait()
+        loop.remove_reader(ours)
+        ours.close()
+        theirs.close()
+        return order[:2]
+
+    assert asyncio.run(main()) == ["read", "woken"]
 
 
 def test_a_timer_that_fires_early_wakes_nobody() -> None:
@@ -305,7 +326,7 @@ def test_what_is_scheduled_while_firing_is_not_lost() -> None:
 
     pacer.schedule(Alarm(6 * MS, then=schedule_others), 5 * MS)
     loop.fire(5 * MS)
-    assert loop.pending == [None]
+    assert loop.pending == [0.0]
     loop.fire(5 * MS)
     assert (past.woken, future.woken) == ([5 * MS], [])
     loop.fire(6 * MS)
