@@ -31,7 +31,7 @@ from mockai.core.metrics import Metrics
 from mockai.core.scenario import Scenario
 from mockai.core.tokens import get_encoding
 from mockai.engine.pacer import VirtualPacer
-from mockai.engine.sessions import Session, Settings
+from mockai.engine.session import Session, Settings
 from mockai.engine.stream import Stream
 from mockai.http import internals
 from mockai.http.h1_sink import H1Sink

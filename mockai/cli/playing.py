@@ -26,7 +26,7 @@ from mockai.core.scenario import Scenario
 from mockai.core.timeline import events
 from mockai.core.tokens import encoding_for_model, get_encoding
 from mockai.engine.pacer import LoopPacer
-from mockai.engine.sessions import Session, Settings, wall_clock
+from mockai.engine.session import Session, Settings, wall_clock
 from mockai.engine.sink import MemorySink
 from mockai.engine.stream import Stream
 

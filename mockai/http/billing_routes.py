@@ -16,7 +16,7 @@ from mockai.core.model import Model
 from mockai.core.units import Duration
 from mockai.core.usage_pages import newest, usage_page
 from mockai.core.usage_query import PageKind, read_query
-from mockai.engine.sessions import Session, wall_clock
+from mockai.engine.session import Session, wall_clock
 from mockai.http.control_answers import Advanced, Ledger
 from mockai.http.control_calls import SESSION, Call, Query, read_body
 from mockai.http.control_errors import invalid

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from mockai.engine.sessions import Session
+from mockai.engine.session import Session
 from mockai.http.control_answers import Ended
 from mockai.http.control_calls import SESSION, Call
 from mockai.http.internals import connection_of, is_there

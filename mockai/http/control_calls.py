@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from mockai.core.loading import validate_model
 from mockai.core.model import Model, Name
 from mockai.core.units import parse_duration
-from mockai.engine.sessions import Session
+from mockai.engine.session import Session
 from mockai.http.control_errors import ControlError, invalid
 from mockai.http.state import STATE, State
 

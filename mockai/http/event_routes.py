@@ -7,7 +7,7 @@ import json
 from aiohttp import web
 
 from mockai.engine.events import NAMES, EventLog, SessionEvent
-from mockai.engine.sessions import Session
+from mockai.engine.session import Session
 from mockai.http.control_calls import SESSION, Call, session_of, state_of, whole, whole_query
 from mockai.http.control_errors import invalid
 from mockai.http.internals import connection_of

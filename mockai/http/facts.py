@@ -10,7 +10,8 @@ from aiohttp import web
 
 from mockai.core import openai_errors
 from mockai.core.exchange import RequestFacts
-from mockai.engine.sessions import DEFAULT, Session
+from mockai.engine.session import Session
+from mockai.engine.sessions import DEFAULT
 from mockai.http.state import State
 
 KEY_PREFIX = "sk-mockai-"

@@ -11,7 +11,7 @@ from mockai.core.exchange import Exchange
 from mockai.core.findings import Finding, findings
 from mockai.core.run_report import Judged, RunReport
 from mockai.core.timeline import draw
-from mockai.engine.sessions import Session
+from mockai.engine.session import Session
 
 
 def report(session: Session) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from mockai.core.prompt_tokens import count_prompt_tokens
 from mockai.core.rate_limit import PLENTY
 from mockai.core.tokens import Encoding, encoding_for_model, get_encoding
 from mockai.engine.scripts import Chosen
-from mockai.engine.sessions import wall_clock
+from mockai.engine.session import wall_clock
 from mockai.engine.stream import Stream
 from mockai.http.door import cors_of
 from mockai.http.facts import facts_of, session_of

@@ -24,7 +24,8 @@ from mockai.core.scenario import Scenario
 from mockai.core.tokens import get_encoding
 from mockai.engine.observers import ExchangeLog, JournalFile, Observer
 from mockai.engine.pacer import LoopPacer
-from mockai.engine.sessions import Sessions, Settings
+from mockai.engine.session import Settings
+from mockai.engine.sessions import Sessions
 from mockai.engine.sink import AHEAD
 from mockai.http.app import make_app
 from mockai.http.crowd import TOO_MANY, Crowd, Faults, descriptors, room_for

@@ -12,7 +12,7 @@ from mockai.core.leaving import HalfClose
 from mockai.core.model import Model
 from mockai.core.policy import PolicyChoice
 from mockai.core.units import Duration, Speed
-from mockai.engine.sessions import Session, Settings
+from mockai.engine.session import Session, Settings
 from mockai.http.control_answers import ExchangesShown, Report, SessionShown, SessionsShown
 from mockai.http.control_calls import (
     ROOT,

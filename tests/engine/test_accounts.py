@@ -20,7 +20,7 @@ from mockai.core.staging import Staged
 from mockai.core.tokens import get_encoding
 from mockai.core.usage_pages import newest, usage_page
 from mockai.core.usage_query import PageKind, read_query
-from mockai.engine.sessions import Session
+from mockai.engine.session import Session
 from mockai.engine.sink import MemorySink
 from mockai.engine.stream import Stream
 from tests.support.facts import reply_of, request_of

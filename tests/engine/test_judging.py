@@ -11,7 +11,7 @@ from mockai.core.checks import ENTRIES, check_of
 from mockai.core.checks.base import Verdict
 from mockai.core.exchange import Connection, RequestFacts
 from mockai.engine.pacer import VirtualPacer
-from mockai.engine.sessions import Session, Settings
+from mockai.engine.session import Session, Settings
 
 QUIET_S = 1.0
 

@@ -6,7 +6,8 @@ from mockai.core.exchange import Connection, RequestFacts
 from mockai.core.recorder import Recorder
 from mockai.engine.events import EventLog
 from mockai.engine.pacer import VirtualPacer
-from mockai.engine.sessions import DEFAULT, Session, Sessions, Settings
+from mockai.engine.session import Session, Settings
+from mockai.engine.sessions import DEFAULT, Sessions
 
 TTL = Settings(ttl_s=60)
 

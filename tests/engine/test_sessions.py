@@ -16,7 +16,8 @@ from mockai.core.scenario import Scenario
 from mockai.core.tokens import get_encoding
 from mockai.engine import sessions as sessions_module
 from mockai.engine.pacer import VirtualPacer
-from mockai.engine.sessions import DEFAULT, Session, Sessions, Settings
+from mockai.engine.session import Session, Settings
+from mockai.engine.sessions import DEFAULT, Sessions
 from tests.support.facts import request_of, scenario_of
 from tests.support.play import START_NS, Play, SlowLoop, session_of
 

@@ -8,7 +8,7 @@ from mockai.core.exchange import Connection, Exchange, RequestFacts
 from mockai.core.plan import Plan
 from mockai.core.staging import Ending
 from mockai.engine.pacer import VirtualPacer
-from mockai.engine.sessions import Session, Settings
+from mockai.engine.session import Session, Settings
 from mockai.engine.sink import MemorySink
 from mockai.engine.stream import Stream
 from tests.support.facts import reply_of

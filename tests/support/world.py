@@ -16,7 +16,7 @@ from mockai.core.matching import Incoming
 from mockai.core.scenario import Scenario
 from mockai.core.tokens import encoding_for_model, get_encoding
 from mockai.engine.pacer import VirtualPacer
-from mockai.engine.sessions import Session, Settings
+from mockai.engine.session import Session, Settings
 from mockai.engine.sink import MemorySink
 from mockai.engine.stream import Stream
 

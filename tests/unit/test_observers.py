@@ -16,7 +16,8 @@ from mockai.core.journal_file import read_journal
 from mockai.core.recorder import Recorder
 from mockai.engine.observers import ExchangeLog, JournalFile
 from mockai.engine.pacer import VirtualPacer
-from mockai.engine.sessions import Session, Sessions, Settings
+from mockai.engine.session import Session, Settings
+from mockai.engine.sessions import Sessions
 
 ENDED = Exchange(
     id="ex_1", seq=1, session="s", generation=1, received_ns=0, request=RequestFacts(path="/v1/x"),
