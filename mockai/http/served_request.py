@@ -36,7 +36,7 @@ from mockai.http.internals import Taken, body_at_hand, connection_of
 from mockai.http.state import STATE, State
 
 _log = logging.getLogger("mockai")
-_LARGE = 50_000  # bytes of body from which counting tokens would be felt by other streams
+_LARGE = 50_000  # bytes of body from which reading it, and counting its tokens, would be felt
 _CLOSING = {408, 413, 503}  # what is left of the request is not waited for
 NOT_KEPT = "(the refusal is not recorded: --redact or --no-bodies)"
 
@@ -97,7 +97,7 @@ class ServedRequest:
     async def _plan(self) -> Plan | None:
         """Return what to play; `None` when the exchange has ended while it was being read."""
         raw = await self._read()
-        chat = self._asked(raw)
+        chat = await self._asked(raw)
         if self.state.closing.is_set():
             raise openai_errors.shutting_down()
         if self.session.ended_at_ns is not None:
@@ -137,22 +137,29 @@ class ServedRequest:
             usage_report=self.recorder.policy.settle.usage,
         )
 
-    def _asked(self, raw: bytes) -> ChatRequest:
+    async def _asked(self, raw: bytes) -> ChatRequest:
         """Return what is asked, noted whether it can be read or not. Raises the API's refusal."""
+        self.session.asked(self.recorder, raw)
+        kept, chat = self.state.options.keeping.kept(raw), None
         try:
-            chat = parse_chat_request(raw)
-        except OpenAIError:
-            self._note_body(raw, model=None, stream=False)
-            raise
-        self._note_body(raw, model=chat.model, stream=chat.stream)
+            if len(raw) > _LARGE:
+                self._note_body(kept, None)  # the client may leave while it is read
+                chat = await asyncio.to_thread(parse_chat_request, raw)
+            else:
+                chat = parse_chat_request(raw)
+        finally:
+            self._note_body(kept, chat)
         return chat
 
-    def _note_body(self, raw: bytes, *, model: str | None, stream: bool) -> None:
-        body, truncated = self.state.options.keeping.kept(raw)
+    def _note_body(self, kept: tuple[bytes, bool], chat: ChatRequest | None) -> None:
+        body, truncated = kept
         self.recorder.request = self.recorder.request.asking(
-            ENDPOINT, body, truncated=truncated, model=model, stream=stream
+            ENDPOINT,
+            body,
+            truncated=truncated,
+            model=None if chat is None else chat.model,
+            stream=chat is not None and chat.stream,
         )
-        self.session.asked(self.recorder, raw)
 
     def _incoming(self, chat: ChatRequest) -> Incoming:
         request = self.request

@@ -1,4 +1,4 @@
-"""A long reply, or one of many choices, is much to compile: other streams must not feel it."""
+"""A long reply is much to compile, a long request much to read: other streams must not feel it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mockai.engine.scripts import Entry
+from mockai.http import served_request
 from tests.support.control import Control
 from tests.support.raw import RawClient
 
@@ -44,3 +45,29 @@ def test_what_is_much_is_compiled_off_the_loop_the_first_time(
     assert [name == "mockai" for name in threads] == [is_on_the_loop, True]
     last = control.wait_for(2, outcome="completed")[-1]
     assert last["tokens"]["written"] == tokens * choices
+
+
+@pytest.mark.parametrize("size, is_on_the_loop", [(1_000, True), (100_000, False)])
+def test_a_large_body_is_read_off_the_loop(
+    control: Control,
+    connect: Callable[..., RawClient],
+    monkeypatch: pytest.MonkeyPatch,
+    size: int,
+    *,
+    is_on_the_loop: bool,
+) -> None:
+    """And what was asked is in the record all the same."""
+    parse, threads = served_request.parse_chat_request, list[str]()
+
+    def noted(raw: bytes) -> Any:
+        threads.append(threading.current_thread().name)
+        return parse(raw)
+
+    monkeypatch.setattr(served_request, "parse_chat_request", noted)
+    control.script()
+    client = connect()
+    client.chat(control.path, messages=[{"role": "user", "content": "x " * (size // 2)}])
+    assert client.response().status == 200
+    assert [name == "mockai" for name in threads] == [is_on_the_loop]
+    asked = control.ended("completed")["request"]
+    assert (asked["model"], asked["body_truncated"]) == ("gpt-4o-mini", size > 65_536)
