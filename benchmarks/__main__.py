@@ -176,7 +176,8 @@ def main(argv: list[str] | None = None) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # children inherit it
     pin(0, first=False)
     rows = run(options)
-    table = f"{goals.table(rows)}\n\n{report.table(rows)}"
+    short = goals.table(rows)
+    table = f"{short}\n\n{report.table(rows)}"
     sys.stdout.write(f"{table}\n")
     if not (options.no_write or options.quick):
         facts = {"environment": report.environment(), "rounds": options.rounds, "rows": rows}
@@ -185,6 +186,7 @@ def main(argv: list[str] | None = None) -> None:
         (results / "latest.json").write_text(json.dumps(facts, indent=1) + "\n")
         (results / "pacing.svg").write_text(picture.drawn(rows))
         report.paste(HERE / "README.md", table)
+        report.paste(HERE.parent / "README.md", short)
 
 
 if __name__ == "__main__":
