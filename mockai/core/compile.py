@@ -7,12 +7,12 @@ happens once per scenario and encoding, unless a step looks at the request.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
 from mockai.core.errors import ScenarioError, UnplayableError
 from mockai.core.placing import LONGEST_S, NS, Asked, Places, loc_of
-from mockai.core.reply import Channel, Delta, Reply
+from mockai.core.reply import WITH_LOGPROBS, Channel, Delta, Reply
 from mockai.core.scenario import Scenario
 from mockai.core.shelf import Shelf
 from mockai.core.steps import Step
@@ -97,6 +97,7 @@ class _Compiler:
         self._reason: str | None = None
         self._figures: dict[str, int] = {}
         self._tools = 0
+        self._logprobs: list[float] = []
 
     # ── what steps ask for ───────────────────────────────────────────────────────────────────
 
@@ -117,7 +118,22 @@ class _Compiler:
         base = self._tokens[-1]
         cuts = {n - base for n in self._cuts if n > base}
         pieces = split(text, self._encoding, tokens_per_chunk=self._per_chunk, cuts=cuts)
-        self._extend([Delta(said, n, channel, self._choice, tool) for said, n in pieces])
+        deltas = [Delta(said, n, channel, self._choice, tool) for said, n in pieces]
+        self._extend(
+            self._judged(deltas) if self._logprobs and channel in WITH_LOGPROBS else deltas
+        )
+
+    def judge(self, logprobs: Sequence[float]) -> None:
+        self._logprobs += logprobs
+
+    def _judged(self, deltas: list[Delta]) -> list[Delta]:
+        """Hand out the log probabilities that a script has told."""
+        judged = []
+        for delta in deltas:
+            told = tuple(self._logprobs[: delta.tokens])
+            del self._logprobs[: delta.tokens]
+            judged.append(delta._replace(logprobs=told))
+        return judged
 
     def emit(self, delta: Delta) -> None:
         self._extend([delta])

@@ -31,10 +31,15 @@ Channel = Literal[
 ]
 
 
+WITH_LOGPROBS: frozenset[Channel] = frozenset({"content", "refusal"})
+"""Channels whose tokens have log probabilities."""
+
+
 class Delta(NamedTuple):
     """One element of the answer: what one frame carries, and how many tokens that is.
 
     `tool` counts the tool calls of the answer; `text` is its name or a fragment of its arguments.
+    `logprobs` are those of its first tokens that a script tells; others are made up if need be.
     """
 
     text: str
@@ -42,6 +47,7 @@ class Delta(NamedTuple):
     channel: Channel = "content"
     choice: int = 0
     tool: int = 0
+    logprobs: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,37 @@ def test_logprobs_stand_in_content_chunks_only() -> None:
     assert last["logprobs"] is None
 
 
+def told_in(items: list[dict[str, Any]]) -> list[float]:
+    """Return the log probabilities of some items."""
+    return [item["logprob"] for item in items]
+
+
+def test_a_script_tells_the_logprobs_of_the_next_tokens() -> None:
+    """In a stream as in one body; what comes after them has made-up ones again."""
+    steps = (
+        {"text": "Hi"},
+        {"logprobs": [0, -2.5, -9999]},
+        {"text": " one two"},
+        {"refusal": "No"},
+    )
+    asked = {key: LOGPROBS[key] for key in ("logprobs", "top_logprobs")}
+    body = body_of(*steps, {"text": " and more"}, **asked)["choices"][0]["logprobs"]
+    assert told_in(body["content"])[1:3] == [0, -2.5]
+    assert told_in(body["refusal"]) == [-9999]
+    assert not {0, -2.5, -9999} & set(told_in([body["content"][0], *body["content"][3:]]))
+    chunks = chunks_of(*steps, {"text": " and more"}, **asked)
+    judged = [choice["logprobs"] for choices in chunks for choice in choices if choice["logprobs"]]
+    assert [item for said in judged for item in said["content"] or []] == body["content"]
+    for item in (*body["content"], *body["refusal"]):
+        assert all(other["logprob"] <= item["logprob"] for other in item["top_logprobs"])
+
+
+def test_logprobs_are_not_told_to_who_does_not_ask() -> None:
+    """And the text is the same."""
+    steps = ({"logprobs": [-1]}, {"text": "Hi"})
+    assert body_of(*steps)["choices"][0] == body_of({"text": "Hi"})["choices"][0]
+
+
 def test_logprobs_of_a_refusal_stand_in_its_own_list() -> None:
     """`content` is null there."""
     _, *middle, last = [choices[0] for choices in chunks_of({"refusal": NO}, **LOGPROBS)]

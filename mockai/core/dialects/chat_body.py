@@ -105,7 +105,9 @@ def _all_logprobs(logprobs: Logprobs, group: Sequence[tuple[int, Delta]]) -> dic
     found: dict[str, Any] = dict(JUDGED)
     for index, delta in group:
         if delta.channel in JUDGED:
-            found[delta.channel] = (found[delta.channel] or []) + logprobs.of(delta.text, index)
+            found[delta.channel] = (found[delta.channel] or []) + logprobs.of(
+                delta.text, index, delta.logprobs
+            )
     return found if any(found.values()) else None
 
 

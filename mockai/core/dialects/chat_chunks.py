@@ -143,7 +143,7 @@ class Chunks:
         logprobs = self._answer.logprobs
         if logprobs is None or delta.channel not in JUDGED:
             return self._choice_end
-        items = logprobs.of(delta.text, index)
+        items = logprobs.of(delta.text, index, delta.logprobs)
         return f',"logprobs":{_dumps({**JUDGED, delta.channel: items})}{_FINISH}'
 
     def _end(self) -> bytes:
