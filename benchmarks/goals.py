@@ -99,13 +99,16 @@ GOALS = (
         of("paced", "1500 × 50/s", "drift_ms_p50"),
         " ms",
     ),
-    Goal(
-        "unlimited, coalesced",
-        1_000_000,
-        of("unlimited", "50 connections", "per_second"),
-        " tokens/s",
-        least=True,
-        digits=0,
+    *(
+        Goal(
+            f"unlimited, coalesced, answers of {tokens:,} tokens",
+            1_000_000,
+            of("unlimited", f"{tokens} tokens each", "per_second"),
+            " tokens/s",
+            least=True,
+            digits=0,
+        )
+        for tokens in (200, 4_000)
     ),
     Goal(
         "plain requests per second, to the naive aiohttp handler's",
