@@ -16,6 +16,8 @@ import regex
 MAX_LENGTH = 1_000
 MAX_SIZE = 100_000
 """Characters of a pattern, and what it is with its repeats written out."""
+MAX_DEPTH = 100
+"""Groups within groups: how many more the engine bears depends on who calls."""
 _ATOM = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{(\d+)(?:,\d*)?\}|.", re.DOTALL)
 
 
@@ -31,7 +33,7 @@ def compiled(pattern: str) -> regex.Pattern[str]:
     except regex.error as error:
         raise ValueError(f"not a regular expression: {error}") from None
     except (RecursionError, OverflowError):
-        raise ValueError("not a regular expression: nested too deeply") from None
+        raise _too_deep() from None
 
 
 def found(pattern: str, text: str, within_s: float) -> bool | None:
@@ -58,6 +60,8 @@ def _size(pattern: str) -> int:
             last = min(last * int(atom[1][:9]), MAX_SIZE + 1)
         elif atom[0] == "(":
             sizes.append(0)
+            if len(sizes) > MAX_DEPTH + 1:
+                raise _too_deep()
         elif atom[0] == ")" and len(sizes) > 1:
             last = sizes.pop()
             sizes[-1] += last
@@ -65,3 +69,7 @@ def _size(pattern: str) -> int:
             last = 1
             sizes[-1] += 1
     return sum(sizes)
+
+
+def _too_deep() -> ValueError:
+    return ValueError(f"its groups are nested too deeply: {MAX_DEPTH} at most")
