@@ -182,11 +182,9 @@ class Playback:
 
         What comes with something else is not meant: the head, a frame before a hold, the tail.
         """
-        after = self.position + 1
-        if 1 < after < self._stop:
-            after_ns = self._origin_ns + self._due_ns[after]
-            if after_ns > now_ns:
-                return after_ns
+        after, due_ns, origin_ns = self.position + 1, self._due_ns, self._origin_ns
+        if 1 < after < self._stop and due_ns[after - 1] <= now_ns - origin_ns < due_ns[after]:
+            return origin_ns + due_ns[after]
         return 0
 
     def move(self, position: int, now_ns: int) -> HoldPoint | None:

@@ -252,11 +252,13 @@ def test_a_stalled_reader_shifts_the_timeline() -> None:
 
 
 def test_a_short_stall_shifts_nothing() -> None:
-    """A client that reads on before the next frame is due has cost no time."""
+    """A client that reads on before the next frame is due has cost no time, and won none."""
     play = Play(5).start().after(0.2)
     play.sink.stall()
     play.after(0.025)
     play.sink.read_on()
+    assert play.after(0.0145).sent == [1, 2]
+    assert play.after(0.0005).sent == [1, 2, 3]
     assert play.after(1).end.timing.ended_s == 0.28
 
 

@@ -54,10 +54,11 @@ def test_each_frame_is_due_at_its_instant_and_not_before() -> None:
 
 
 def test_one_frame_alone_is_told_with_the_next_deadline() -> None:
-    """The head, what is late, a hold and the tail come with more to do, and are not told so."""
+    """The head, what is late or early, a hold and the tail are not alone, and not told so."""
     play = play_of(4, {"hold": {"at_token": 3}})
     assert play.after_next(at(0)) == 0  # the head
     tick(play, 0)
+    assert play.after_next(at(199)) == 0  # none is due
     assert play.after_next(at(200)) == at(220)
     tick(play, 200)
     assert play.after_next(at(240)) == 0  # two are due
