@@ -99,6 +99,11 @@ class Plan:
     headless: bool = False
     """Cut before even the headers are out: it is no stream then."""
 
+    @property
+    def is_cut(self) -> bool:
+        """True when the connection is cut where the reply ends: its last frame is never out."""
+        return self.ending not in {"end", "error"}
+
 
 class Playback:
     """Where one play of a plan stands. All times are nanoseconds of one monotonic clock.

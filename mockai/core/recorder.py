@@ -161,7 +161,7 @@ class Recorder:
             return 0
         frames, reply = self.progress.frames, self.plan.reply
         if not self.plan.stream:
-            return reply.sent[-1] if frames >= _HEAD_AND_BODY else 0
+            return reply.sent[-1] if self.complete else 0
         return reply.sent[min(frames, len(reply)) - 1] if frames else 0
 
     def generated(self, now_ns: int) -> int:
@@ -176,7 +176,7 @@ class Recorder:
     @property
     def complete(self) -> bool:
         """True when the last frame, whatever it is, reached the kernel."""
-        if self.plan is None:
+        if self.plan is None or self.plan.is_cut:
             return False
         needed = len(self.plan.reply) if self.plan.stream else _HEAD_AND_BODY
         return self.progress.frames >= needed

@@ -190,7 +190,7 @@ class Stream:
         if plan.stream:
             end = self._send(plan, playback, end, now_ns) if end > first else first
         elif end == self._last:
-            self._send_whole(plan, now_ns)
+            self._send_whole(plan, playback, now_ns)
         if self._blocked or self._over():
             self._note_stall(now_ns)
             return None
@@ -234,7 +234,7 @@ class Stream:
 
     def _send_last(self, plan: Plan, frames: list[Frame], now_ns: int) -> None:
         """Send what is left with the end of the body, or cut where the tail would come."""
-        if plan.ending in _CUTS:
+        if plan.is_cut:
             self._blocked = not self._sink.write(frames[:-1])
             self._cut_as_scripted(plan)
         else:
@@ -246,18 +246,19 @@ class Stream:
             self._sink.abort(_CUTS[plan.ending])
             self._fail("scripted", None)
 
-    def _send_whole(self, plan: Plan, now_ns: int) -> None:
+    def _send_whole(self, plan: Plan, playback: Playback, now_ns: int) -> None:
         if plan.headless:
             self._cut_as_scripted(plan)
             return
         body = plan.frames.body()
         self._headers = (*self._headers, ("content-length", str(len(body))))
         self._start(plan, now_ns)
-        if plan.ending in _CUTS:
+        self.recorder.last_write_ns = now_ns
+        playback.position = self._last  # before the write: its end is recorded inside
+        if plan.is_cut:
             self._blocked = not self._sink.write([body[: len(body) // 2]])
             self._cut_as_scripted(plan)
             return
-        self.recorder.last_write_ns = now_ns
         if plan.reply.sent[-1]:
             self._note_first_token(now_ns)
         self._wrote(taken=self._sink.finish([body]), now_ns=now_ns)
@@ -278,7 +279,7 @@ class Stream:
         plan, playback = self._plan, self._playback
         if not taken or self._over() or plan is None or playback is None:
             return
-        if plan.ending in _CUTS and playback.ended:
+        if plan.is_cut and playback.ended:
             self._cut_as_scripted(plan)
         elif self.recorder.complete and plan.ending == "error":
             self._fail("scripted", None)

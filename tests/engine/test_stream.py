@@ -354,15 +354,24 @@ def test_a_scripted_cut_waits_for_what_stands_before_it(*, stream: bool) -> None
     assert (play.end.cause, play.end.timing.ended_s) == ("scripted", 1.5)
 
 
-def test_a_scripted_cut_waits_for_a_client_that_does_not_read() -> None:
-    """What was refused by the kernel goes out first."""
-    play = Play(5, ending="fin").start().after(0.25)
+@pytest.mark.parametrize("stream", [True, False], ids=["stream", "one body"])
+def test_a_scripted_cut_waits_for_a_client_that_does_not_read(*, stream: bool) -> None:
+    """What was refused by the kernel goes out first, and once."""
+    play = Play(5, ending="fin", stream=stream, frames=Numbered(size=8)).start().after(0.25)
     play.sink.stall()
     play.after(1)
     assert play.ends == []
     play.sink.read_on()
     play.after(0)
-    assert (play.end.cause, play.sent) == ("scripted", [1, 2, 3, 4, 5])
+    assert (play.end.cause, play.sink.cut) == ("scripted", "fin")
+    assert play.sink.body == (b"<1>.....<2>.....<3>.....<4>.....<5>....." if stream else b"<0>.")
+
+
+def test_half_a_body_is_no_answer() -> None:
+    """A body that is cut was generated, but no token of it is written: it is not whole."""
+    end = Play(5, ending="fin", stream=False, frames=Numbered(size=8)).start().after(1).end
+    assert (end.delivery.written_bytes, end.timing.last_write_s) == (4, 0.28)
+    assert (end.tokens.generated, end.tokens.written, end.phase) == (5, 0, "before_first_token")
 
 
 def test_a_refusal_is_no_crash() -> None:
