@@ -132,8 +132,9 @@ class Reply:
             return None
         column = self.columns.get(key)
         if column is None:
-            if len(self.columns) >= _MOST_COLUMNS:
-                self.columns.pop(next(iter(self.columns)), None)
+            # Other threads may do the same: each step is a single operation on a dict.
+            for oldest in list(self.columns)[: 1 - _MOST_COLUMNS]:
+                self.columns.pop(oldest, None)
             column = self.columns[key] = [None] * len(self)
         return column
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -246,6 +247,22 @@ def test_only_a_reply_that_many_play_is_kept_rendered() -> None:
     for form in range(9):
         assert reply.column(form) == [None] * len(reply)
     assert len(reply.columns or ()) <= 4
+
+
+def test_threads_may_render_the_same_reply_in_many_forms_at_once() -> None:
+    """What is long is planned off the loop, and servers on several threads share their replies."""
+    reply, before = reply_of(STORY), sys.getswitchinterval()
+
+    def render(thread: int) -> None:
+        for form in range(30_000):
+            reply.column((thread, form % 7))
+
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(render, range(4)))
+    finally:
+        sys.setswitchinterval(before)
 
 
 def test_two_processes_agree() -> None:
