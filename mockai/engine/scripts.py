@@ -93,7 +93,8 @@ class Entry:
     def is_much(self, request: ChatRequest, encoding: Encoding, *, ordinal: int) -> bool:
         """Say whether staging the reply takes so long that other streams would feel it."""
         turn = self._turn(ordinal)
-        if self.fixed[turn] and self._key(request, encoding, turn) in self.replies:
+        is_made = self.fixed[turn] and self._key(request, encoding, turn) in self.replies
+        if is_made and not self.scenario.pace.jitter:  # which is drawn for each play
             return False
         if self.size is None:
             written = len(repr(self.scenario.turns or self.scenario.reply)) // _CHARACTERS

@@ -14,6 +14,19 @@ from tests.support.control import Control
 from tests.support.raw import RawClient
 
 
+@pytest.fixture
+def staged_on(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the names of the threads on which replies are staged, filled as it happens."""
+    staged, threads = Entry.staged, list[str]()
+
+    def noted(self: Entry, *args: Any, **named: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        return staged(self, *args, **named)
+
+    monkeypatch.setattr(Entry, "staged", noted)
+    return threads
+
+
 @pytest.mark.parametrize(
     "tokens, choices, is_on_the_loop",
     [(20, 1, True), (20, 128, True), (400, 64, False), (20_000, 1, False)],
@@ -22,7 +35,7 @@ from tests.support.raw import RawClient
 def test_what_is_much_is_compiled_off_the_loop_the_first_time(
     control: Control,
     connect: Callable[..., RawClient],
-    monkeypatch: pytest.MonkeyPatch,
+    staged_on: list[str],
     tokens: int,
     choices: int,
     *,
@@ -30,19 +43,12 @@ def test_what_is_much_is_compiled_off_the_loop_the_first_time(
     stream: bool,
 ) -> None:
     """What is little, or known, is not worth a hop to another thread."""
-    staged, threads = Entry.staged, list[str]()
-
-    def noted(self: Entry, *args: Any, **named: Any) -> Any:
-        threads.append(threading.current_thread().name)
-        return staged(self, *args, **named)
-
-    monkeypatch.setattr(Entry, "staged", noted)
     control.script(tokens=tokens)
     client = connect()
     for _ in range(2):
         client.chat(control.path, stream=stream, n=choices)
         assert client.response().status == 200
-    assert [name == "mockai" for name in threads] == [is_on_the_loop, True]
+    assert [name == "mockai" for name in staged_on] == [is_on_the_loop, True]
     last = control.wait_for(2, outcome="completed")[-1]
     assert last["tokens"]["written"] == tokens * choices
 
@@ -71,3 +77,15 @@ def test_a_large_body_is_read_off_the_loop(
     assert [name == "mockai" for name in threads] == [is_on_the_loop]
     asked = control.ended("completed")["request"]
     assert (asked["model"], asked["body_truncated"]) == ("gpt-4o-mini", size > 65_536)
+
+
+def test_a_long_reply_with_jitter_is_staged_off_the_loop_each_time(
+    control: Control, connect: Callable[..., RawClient], staged_on: list[str]
+) -> None:
+    """What was compiled is known, but all its gaps are drawn anew."""
+    control.script(tokens=20_000, pace={"tokens_per_second": 10_000_000, "jitter": 0.1})
+    client = connect()
+    for _ in range(2):
+        client.chat(control.path)
+        assert client.response().status == 200
+    assert "mockai" not in staged_on
