@@ -10,8 +10,11 @@ import pytest
 
 from mockai.engine.scripts import Entry
 from mockai.http import served_request
+from mockai.http.server import ServerThread
 from tests.support.control import Control
 from tests.support.raw import RawClient
+
+PATIENCE_S = 20
 
 
 @pytest.fixture
@@ -89,3 +92,43 @@ def test_a_long_reply_with_jitter_is_staged_off_the_loop_each_time(
         client.chat(control.path)
         assert client.response().status == 200
     assert "mockai" not in staged_on
+
+
+@pytest.mark.parametrize("choices", [1, 128], ids=["one", "more than anybody can mean"])
+@pytest.mark.parametrize("how", ["client", "reset", "session"])
+def test_who_is_over_while_the_reply_is_compiled_stays_over(
+    server: ServerThread,
+    connect: Callable[..., RawClient],
+    monkeypatch: pytest.MonkeyPatch,
+    how: str,
+    choices: int,
+) -> None:
+    """Neither what was compiled nor a refusal changes the record of who has left or was cut."""
+    staged, begun, go_on = Entry.staged, threading.Event(), threading.Event()
+
+    def in_time(self: Entry, *args: Any, **named: Any) -> Any:
+        begun.set()
+        assert go_on.wait(PATIENCE_S)
+        return staged(self, *args, **named)
+
+    monkeypatch.setattr(Entry, "staged", in_time)
+    control, client = Control(server.url), connect()
+    control.script(tokens=20_000)
+    client.chat(control.path, n=choices)
+    assert begun.wait(PATIENCE_S)
+    match how:
+        case "client":
+            client.close()
+            control.ended("cancelled")
+        case "reset":
+            control.call("POST", "reset")
+        case "session":
+            control.call("DELETE", "")
+    before = control.exchanges() if how != "session" else []
+    go_on.set()
+    another = Control(server.url)
+    another.script(tokens=20_000)
+    connect().chat(another.path, stream=False)  # is compiled after it
+    another.ended("completed")
+    assert how == "session" or control.exchanges() == before
+    assert how == "client" or client.read_to_end() == b""
