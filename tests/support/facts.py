@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
+from mockai.core.billing import bill
 from mockai.core.checks.base import Evidence, MarkStamp
 from mockai.core.compile import compile_reply
 from mockai.core.dialects.chat_request import ChatRequest, parse_chat_request
@@ -20,6 +22,7 @@ from mockai.core.exchange import (
     Timing,
     Tokens,
 )
+from mockai.core.prices import shipped_prices
 from mockai.core.reply import Reply
 from mockai.core.scenario import Scenario
 from mockai.core.tokens import get_encoding
@@ -94,6 +97,11 @@ def completed_exchange(at_s: float = 8.2, **facts: Any) -> Exchange:
         "bill": Bill("stop-now", 21, 400, 0),
     }
     return open_exchange(**{**ended, **facts})
+
+
+def billed(exchange: Exchange) -> Exchange:
+    """Return an exchange with the bill that the server would have made."""
+    return replace(exchange, bill=bill(exchange, exchange.policy, shipped_prices()))
 
 
 def mark_at(at_s: float, token: int = 12, name: str = "stop", seq: int = 1) -> MarkSeen:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from mockai.core.billing import bill
 from mockai.core.bills import ledger_of
 from mockai.core.exchange import Exchange, Timing
 from mockai.core.ledger import Ledger
@@ -15,6 +14,7 @@ from mockai.core.policy import preset
 from mockai.core.prices import shipped_prices
 from tests.support.facts import (
     ASKED,
+    billed,
     cancelled_exchange,
     completed_exchange,
     mark_at,
@@ -32,7 +32,7 @@ def ended(make: Any = cancelled_exchange, *, policy: str = "stop-now", **request
         timing=Timing(received_at="2026-11-23T12:00:30.500Z", ended_s=1.0),
         policy=preset(policy),
     )
-    return replace(exchange, bill=bill(exchange, exchange.policy, PRICES))
+    return billed(exchange)
 
 
 REFUSED = replace(ended(), cause="refused", status=400, outcome="failed")
@@ -43,7 +43,7 @@ SETS = [
     [ended(policy="bill-in-full"), ended(policy="unreported-free")],
     [ended(model="own-model"), ended()],
     [ended(model="own-model")],
-    [ended(), replace(REFUSED, bill=bill(REFUSED, REFUSED.policy, PRICES)), open_exchange()],
+    [ended(), billed(REFUSED), open_exchange()],
 ]
 
 

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from mockai.core.billing import bill
 from mockai.core.checks import CHECKS, CheckEntry, check_of
 from mockai.core.checks.base import Check, Verdict, Where
 from mockai.core.checks.evaluate import evaluate
@@ -22,6 +21,7 @@ from tests.support.facts import (
     ASKED,
     RECEIVED_NS,
     SECOND,
+    billed,
     cancelled_exchange,
     completed_exchange,
     evidence_of,
@@ -35,12 +35,6 @@ from tests.support.golden import golden
 
 ENTRY: TypeAdapter[Any] = TypeAdapter(CheckEntry)
 STOP = (mark_at(0.45),)
-PRICED = shipped_prices()
-
-
-def billed(exchange: Exchange) -> Exchange:
-    """Return an exchange with the bill that the server would have made."""
-    return replace(exchange, bill=bill(exchange, exchange.policy, PRICED))
 
 
 def left(at_s: float = 0.5, token: int = 12, seq: int = 1, **facts: Any) -> Exchange:
@@ -84,7 +78,9 @@ class Case:
     def verdict(self, name: str, *exchanges: Exchange, **changed: Any) -> Verdict:
         """Judge these exchanges."""
         check: Check = check_of(ENTRY.validate_python({name: {**self.demand, **changed}}))
-        evidence = evidence_of(*exchanges, now_s=self.now_s, marks=self.stamps, prices=PRICED)
+        evidence = evidence_of(
+            *exchanges, now_s=self.now_s, marks=self.stamps, prices=shipped_prices()
+        )
         return evaluate(check, evidence)
 
 

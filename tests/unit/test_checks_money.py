@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from mockai.core.billing import bill
 from mockai.core.checks import CheckEntry, check_of
 from mockai.core.checks.base import Verdict
 from mockai.core.checks.evaluate import evaluate
@@ -16,6 +15,7 @@ from mockai.core.exchange import Exchange
 from mockai.core.prices import shipped_prices
 from tests.support.facts import (
     ASKED,
+    billed,
     cancelled_exchange,
     completed_exchange,
     evidence_of,
@@ -27,13 +27,8 @@ from tests.support.facts import (
 ENTRY: TypeAdapter[Any] = TypeAdapter(CheckEntry)
 
 
-def priced(exchange: Exchange) -> Exchange:
-    """Return an exchange with the bill that the server would have made."""
-    return replace(exchange, bill=bill(exchange, exchange.policy, shipped_prices()))
-
-
-LEFT = priced(cancelled_exchange(0.43, request=replace(ASKED, stream=True), schedule=schedule_of()))
-DRAINED = priced(completed_exchange(marks=(mark_at(0.43),)))
+LEFT = billed(cancelled_exchange(0.43, request=replace(ASKED, stream=True), schedule=schedule_of()))
+DRAINED = billed(completed_exchange(marks=(mark_at(0.43),)))
 
 
 def verdict(kind: str, *exchanges: Exchange, **arguments: Any) -> Verdict:
@@ -95,7 +90,7 @@ def test_waste_without_a_limit_means_none() -> None:
 
 def test_a_model_without_a_price_fails_a_budget_of_money() -> None:
     """Unknown is not cheap; tokens can be judged all the same."""
-    unknown = priced(cancelled_exchange(request=replace(ASKED, model="my-model")))
+    unknown = billed(cancelled_exchange(request=replace(ASKED, model="my-model")))
     failed = verdict("billed", unknown, max_cost_usd=100)
     assert not failed.passed
     assert "no price for this model" in failed.report

@@ -13,7 +13,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from mockai.client import AsyncMockAI, AsyncScript, MockAI, Script, terms
 from mockai.client.asserts import Assertions
-from mockai.core.billing import bill
 from mockai.core.checks import CHECKS, CheckEntry, check_of
 from mockai.core.checks.base import Check, Where
 from mockai.core.checks.evaluate import evaluate
@@ -23,6 +22,7 @@ from mockai.core.prices import shipped_prices
 from mockai.core.scenario import Scenario
 from tests.support.facts import (
     ASKED,
+    billed,
     cancelled_exchange,
     completed_exchange,
     evidence_of,
@@ -38,16 +38,11 @@ ENTRY: TypeAdapter[Any] = TypeAdapter(CheckEntry)
 NAMES = list(CHECKS)
 
 
-def priced(exchange: Exchange) -> Exchange:
-    """Return an exchange with the bill that the server would have made."""
-    return replace(exchange, bill=bill(exchange, exchange.policy, shipped_prices()))
-
-
 STOP = (mark_at(0.45),)
 ASKS = replace(ASKED, body=b'{"temperature": 1}')
 TEXT = schedule_of().reply.text
-LEFT = priced(cancelled_exchange(0.5, marks=STOP, schedule=schedule_of(), request=ASKS))
-READ = priced(completed_exchange(marks=STOP, schedule=schedule_of(), request=ASKS))
+LEFT = billed(cancelled_exchange(0.5, marks=STOP, schedule=schedule_of(), request=ASKS))
+READ = billed(completed_exchange(marks=STOP, schedule=schedule_of(), request=ASKS))
 OPEN = open_exchange(marks=STOP, holds=(hold_at(0.44),))
 LATER = replace(LEFT, id="ex_2", seq=2, scenario="second")
 
