@@ -25,7 +25,7 @@ from mockai.core.exchange import (
     Tokens,
 )
 from mockai.core.timeline import Event
-from mockai.core.units import show_seconds
+from mockai.core.units import counted, show_seconds
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -172,7 +172,7 @@ class Exchanges(list[Exchange]):
 
     def __repr__(self) -> str:
         lines = [repr(item).removeprefix("<Exchange ").removesuffix(">") for item in self]
-        count = "1 exchange" if len(lines) == 1 else f"{len(lines) or 'no'} exchanges"
+        count = counted(len(lines), "exchange") if lines else "no exchanges"
         return f"<{count}: {' · '.join(lines)}>" if lines else f"<{count}>"
 
 

@@ -17,7 +17,7 @@ from mockai.core.reply import HoldPoint, PlacedFault
 from mockai.core.scenario import Scenario
 from mockai.core.steps.faults import Cut, Fault, Silence
 from mockai.core.steps.pacing import HoldArguments
-from mockai.core.units import show_seconds
+from mockai.core.units import counted, show_seconds
 
 NS = 1_000_000_000
 LONGEST_S = 365 * 86_400
@@ -95,8 +95,7 @@ class Places:
         total = self.tokens[-1]
         if token <= total:
             return bisect_left(self.tokens, token) + 1
-        only = f"{total} token{'' if total == 1 else 's'}"
-        why = f"at token {token}: the reply has only {only} of {self.encoding}"
+        why = f"at token {token}: the reply has only {counted(total, 'token')} of {self.encoding}"
         return self._beyond(why, step, "at_token")
 
     def _frame_at(self, seconds: float, step: int) -> int:

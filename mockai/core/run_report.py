@@ -16,6 +16,7 @@ from mockai.core.exchange import Exchange
 from mockai.core.findings import Finding
 from mockai.core.findings.not_reached import CLOSED_BY_EXIT
 from mockai.core.timeline import draw
+from mockai.core.units import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class RunReport:
 
     def headline(self) -> str:
         """Return the one sentence: `3 of 41 cancels did not cancel; 12,400 tokens wasted`."""
-        return f"{self._fate_of_cancels()}; {_count(self.wasted_tokens, 'token')} wasted"
+        return f"{self._fate_of_cancels()}; {counted(self.wasted_tokens, 'token')} wasted"
 
     def of_checks(self) -> str:
         """Return the sentence about the checks: `2 of 5 checks failed, 1 is inconclusive`."""
@@ -101,9 +102,9 @@ class RunReport:
         if not whole:
             return "nothing was expected: no check was given"
         if whole == passed:
-            return f"{_count(whole, 'check')} passed"
+            return f"{counted(whole, 'check')} passed"
         said = [
-            f"{states[state]} of {_count(whole, 'check')} {state}"
+            f"{states[state]} of {counted(whole, 'check')} {state}"
             for state in ("failed", "inconclusive")
             if states[state]
         ]
@@ -130,19 +131,16 @@ class RunReport:
 
     def _fate_of_cancels(self) -> str:
         cancels = self.cancels()
+        whole = counted(len(cancels), "cancel")
         if not self.exchanges:
             return "no request reached mockai"
         if not cancels:
-            return f"{_count(len(self.exchanges), 'request')}, none of them to be cancelled"
+            return f"{counted(len(self.exchanges), 'request')}, none of them to be cancelled"
         missed = sum(item.outcome != "cancelled" for item in cancels)
         doubtful = len(
             {item.exchange for item in self.findings if item.name == CLOSED_BY_EXIT.name}
         )
-        said = [f"{missed:,} of {_count(len(cancels), 'cancel')} did not cancel"] if missed else []
+        said = [f"{missed:,} of {whole} did not cancel"] if missed else []
         if doubtful:
-            said.append(f"{doubtful:,} of {_count(len(cancels), 'cancel')} inconclusive")
-        return ", ".join(said) or f"{len(cancels):,} of {_count(len(cancels), 'cancel')} did cancel"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+            said.append(f"{doubtful:,} of {whole} inconclusive")
+        return ", ".join(said) or f"{len(cancels):,} of {whole} did cancel"

@@ -85,8 +85,8 @@ def patience_in(environment: Mapping[str, str]) -> float:
 
 
 def counted(number: int, noun: str) -> str:
-    """Return a number of things: `1 token`, `12 tokens`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """Return a number of things: `1 token`, `4,000 tokens`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def show_seconds(seconds: float) -> str:
