@@ -57,7 +57,7 @@ class Allowance:
 
     characters: int = 500_000
     failures: int = 100
-    """Patterns that were not met; each may have taken `PATIENCE_S`."""
+    """Texts that did not fit their pattern; each may have taken `PATIENCE_S` to see."""
 
 
 def string(schema: Schema, rng: Random, allowance: Allowance) -> str:

@@ -2,7 +2,7 @@
 
 Knows: how Python reads a pattern. Must not know: schemas. Look-arounds are passed over when the
 text is made and hold by luck; back references and conditions are not understood. A pattern may
-come from any client, so none can take more than its share of time.
+come from any client, so what it may take is bounded.
 """
 
 from __future__ import annotations

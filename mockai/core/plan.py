@@ -20,6 +20,11 @@ Frame = bytes | tuple[bytes, ...]
 """What one frame consists of: bytes, or parts that must reach the client one by one."""
 
 
+def without_seams(frame: Frame) -> bytes:
+    """Return all of a frame as one."""
+    return frame if isinstance(frame, bytes) else b"".join(frame)
+
+
 class Frames(Protocol):
     """What a dialect makes of a reply for one request."""
 
@@ -64,7 +69,7 @@ class MangledFrames:
             source = index + 1
         elif index - 1 in self._swapped and index <= self._last:
             source = index - 1
-        whole, parting = _joined(self._frames.frame(source)), None
+        whole, parting = without_seams(self._frames.frame(source)), None
         for place, mangle in self._mangles if whole else ():
             if place in {None, index} or (place == -1 and index == self._last):
                 first, *others = mangle(whole)
@@ -76,10 +81,6 @@ class MangledFrames:
     def body(self) -> bytes:
         """Render the whole answer: only a stream is mangled."""
         return self._frames.body()
-
-
-def _joined(frame: Frame) -> bytes:
-    return frame if isinstance(frame, bytes) else b"".join(frame)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from mockai.core.exchange import How
-from mockai.core.plan import Frame
+from mockai.core.plan import Frame, without_seams
 from mockai.core.recorder import Progress
 
 AHEAD = 16 * 1024
@@ -104,9 +104,7 @@ class MemorySink:
         """Take the frames, unless stalled or gone."""
         if self._gone is not None or self.aborted:
             return False
-        self._waiting.extend(
-            frame if isinstance(frame, bytes) else b"".join(frame) for frame in frames
-        )
+        self._waiting.extend(map(without_seams, frames))
         return self._take()
 
     def finish(self, frames: Sequence[Frame]) -> bool:

@@ -70,7 +70,7 @@ class Stream:
         self._plan: Plan | None = None
         self._playback: Playback | None = None
         self._flow: Playback | None = None
-        """The playback, from the first token of a paced stream to the end."""
+        """The playback, from the first token of a stream to its end."""
         self._headers: tuple[Header, ...] = ()
         self._hold_ends_ns = 0
         self._blocked = False

@@ -15,7 +15,7 @@ from http import HTTPStatus
 from itertools import accumulate
 
 from mockai.core.leaving import HalfClose, how_left
-from mockai.core.plan import Frame
+from mockai.core.plan import Frame, without_seams
 from mockai.core.recorder import Progress
 from mockai.engine.sink import Cutting, Header, Listener
 from mockai.http.internals import Connection, cut_off, descriptor_of, http_date
@@ -152,7 +152,7 @@ class H1Sink:
     def _framed(self, frames: Sequence[Frame]) -> list[bytes]:
         """Return what goes over the wire for each frame; several that are whole share one chunk."""
         if not self._chunked:
-            return [frame if isinstance(frame, bytes) else b"".join(frame) for frame in frames]
+            return list(map(without_seams, frames))
         whole = [frame for frame in frames if isinstance(frame, bytes)]
         if len(whole) < len(frames):
             return [b"".join(map(_chunk, _parts_of(frame))) for frame in frames]
