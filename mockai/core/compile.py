@@ -119,21 +119,18 @@ class _Compiler:
         cuts = {n - base for n in self._cuts if n > base}
         pieces = split(text, self._encoding, tokens_per_chunk=self._per_chunk, cuts=cuts)
         deltas = [Delta(said, n, channel, self._choice, tool) for said, n in pieces]
-        self._extend(
-            self._judged(deltas) if self._logprobs and channel in WITH_LOGPROBS else deltas
-        )
+        if self._logprobs and channel in WITH_LOGPROBS:
+            deltas = list(map(self._with_logprobs, deltas))
+        self._extend(deltas)
 
-    def judge(self, logprobs: Sequence[float]) -> None:
+    def tell_logprobs(self, logprobs: Sequence[float]) -> None:
         self._logprobs += logprobs
 
-    def _judged(self, deltas: list[Delta]) -> list[Delta]:
-        """Hand out the log probabilities that a script has told."""
-        judged = []
-        for delta in deltas:
-            told = tuple(self._logprobs[: delta.tokens])
-            del self._logprobs[: delta.tokens]
-            judged.append(delta._replace(logprobs=told))
-        return judged
+    def _with_logprobs(self, delta: Delta) -> Delta:
+        """Hand out the log probabilities that the script has told."""
+        told = tuple(self._logprobs[: delta.tokens])
+        del self._logprobs[: delta.tokens]
+        return delta._replace(logprobs=told)
 
     def emit(self, delta: Delta) -> None:
         self._extend([delta])

@@ -30,8 +30,7 @@ Channel = Literal[
     "comment",  # an SSE comment
 ]
 
-
-WITH_LOGPROBS: frozenset[Channel] = frozenset({"content", "refusal"})
+WITH_LOGPROBS: tuple[Channel, ...] = ("content", "refusal")
 """Channels whose tokens have log probabilities."""
 
 

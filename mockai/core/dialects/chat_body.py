@@ -10,10 +10,10 @@ from typing import Any
 
 from mockai.core.dialects.chat_usage import Figures, indented, usage_text
 from mockai.core.dialects.logprobs import Logprobs
-from mockai.core.reply import Channel, Delta, Reply
+from mockai.core.reply import WITH_LOGPROBS, Channel, Delta, Reply
 
-JUDGED: Mapping[str, None] = {"content": None, "refusal": None}
-"""Channels that have log probabilities, none of them yet."""
+NO_LOGPROBS: Mapping[str, None] = dict[str, None].fromkeys(WITH_LOGPROBS)
+"""What is told of log probabilities while there are none."""
 
 
 class Answer:
@@ -102,9 +102,9 @@ def _said(deltas: Sequence[Delta], channel: Channel) -> str:
 
 def _all_logprobs(logprobs: Logprobs, group: Sequence[tuple[int, Delta]]) -> dict[str, Any] | None:
     """Return those of all chunks put together: the same figures in a body as in a stream."""
-    found: dict[str, Any] = dict(JUDGED)
+    found: dict[str, Any] = {**NO_LOGPROBS}
     for index, delta in group:
-        if delta.channel in JUDGED:
+        if delta.channel in WITH_LOGPROBS:
             found[delta.channel] = (found[delta.channel] or []) + logprobs.of(
                 delta.text, index, delta.logprobs
             )

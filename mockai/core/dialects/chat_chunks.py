@@ -14,11 +14,11 @@ from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 
-from mockai.core.dialects.chat_body import JUDGED, Answer, is_gpt5, tier
+from mockai.core.dialects.chat_body import NO_LOGPROBS, Answer, is_gpt5, tier
 from mockai.core.dialects.chat_usage import Figures
 from mockai.core.errors import OpenAIError
 from mockai.core.policy import UsageReport
-from mockai.core.reply import Channel, Delta, Reply
+from mockai.core.reply import WITH_LOGPROBS, Channel, Delta, Reply
 
 DONE = b"data: [DONE]\n\n"
 
@@ -126,8 +126,8 @@ class Chunks:
 
     def _opening(self, channel: Channel, choice: int) -> bytes:
         end = self._choice_end
-        if self._answer.logprobs is not None and channel in JUDGED:
-            end = f',"logprobs":{_dumps({**JUDGED, channel: []})}{_FINISH}'
+        if self._answer.logprobs is not None and channel in WITH_LOGPROBS:
+            end = f',"logprobs":{_dumps({**NO_LOGPROBS, channel: []})}{_FINISH}'
         return self._chunk(_OPENINGS[channel], end, "null", 0, choice)
 
     def _said(self, delta: Delta) -> str:
@@ -141,10 +141,10 @@ class Chunks:
 
     def _with_logprobs(self, delta: Delta, index: int) -> str:
         logprobs = self._answer.logprobs
-        if logprobs is None or delta.channel not in JUDGED:
+        if logprobs is None or delta.channel not in WITH_LOGPROBS:
             return self._choice_end
         items = logprobs.of(delta.text, index, delta.logprobs)
-        return f',"logprobs":{_dumps({**JUDGED, delta.channel: items})}{_FINISH}'
+        return f',"logprobs":{_dumps({**NO_LOGPROBS, delta.channel: items})}{_FINISH}'
 
     def _end(self) -> bytes:
         count = len(self._reply)

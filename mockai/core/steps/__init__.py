@@ -11,7 +11,7 @@ from mockai.core.steps.base import Step, one_of
 from mockai.core.steps.choices import ChoicesStep
 from mockai.core.steps.ending import FinishStep, UsageStep
 from mockai.core.steps.faults import CutStep, ErrorStep, MangleStep, SilenceStep
-from mockai.core.steps.judging import LogprobsStep
+from mockai.core.steps.logprobs import LogprobsStep
 from mockai.core.steps.pacing import HoldStep, PaceStep, PauseStep
 from mockai.core.steps.saying import FakerStep, JsonStep, ReasoningStep, RefusalStep, TextStep
 from mockai.core.steps.tool_call import ToolCallStep

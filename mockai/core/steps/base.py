@@ -75,7 +75,7 @@ class Builder(Protocol):
     def fault(self, fault: Fault) -> None:
         """Let a fault happen, here or at the place that it names."""
 
-    def judge(self, logprobs: Sequence[float]) -> None:
+    def tell_logprobs(self, logprobs: Sequence[float]) -> None:
         """Have these as the log probabilities of the next tokens of text."""
 
     def finish(self, reason: str) -> None:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from mockai.core.steps.base import Builder, Step, one_of
 from mockai.core.steps.ending import FinishStep
-from mockai.core.steps.judging import LogprobsStep
+from mockai.core.steps.logprobs import LogprobsStep
 from mockai.core.steps.pacing import PaceStep, PauseStep
 from mockai.core.steps.saying import FakerStep, JsonStep, ReasoningStep, RefusalStep, TextStep
 from mockai.core.steps.tool_call import ToolCallStep

@@ -23,4 +23,4 @@ class LogprobsStep(Step):
 
     def build(self, to: Builder) -> None:
         """Keep them for what is said next."""
-        to.judge(self.logprobs)
+        to.tell_logprobs(self.logprobs)
