@@ -156,4 +156,5 @@ def _options(asked: argparse.Namespace, scenarios: list[Scenario]) -> ServerOpti
         prices=shipped_prices().with_own(own[0]) if own else shipped_prices(),
         keeping=Keeping(bodies=not asked.no_bodies, redact=tuple(asked.redact)),
         journal=asked.journal,
+        tell_processes=True,
     )

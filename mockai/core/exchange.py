@@ -263,6 +263,8 @@ class Exchange:
     policy: Policy = STOP_NOW
     cached_tokens: int = 0
     """Prompt tokens that the provider had in its cache; the bill shows them."""
+    process: int | None = None
+    """The process that asked, as `mockai run` knows it."""
 
     @property
     def ended(self) -> bool:
@@ -287,7 +289,7 @@ class Exchange:
         }
 
 
-INTERNAL = {"received_ns", "schedule", "policy", "cached_tokens"}
+INTERNAL = {"received_ns", "schedule", "policy", "cached_tokens", "process"}
 
 
 def utc_text(seconds: float) -> str:

@@ -118,6 +118,7 @@ class Recorder:
     blocked_ns: int | None = None
     stalled_ns: int = 0
     attempt: Attempt | None = None
+    process: int | None = None
     marks: list[MarkSeen] = field(default_factory=list)
     holds: list[Hold] = field(default_factory=list)
 
@@ -286,6 +287,7 @@ class Recorder:
             schedule=self._schedule(),
             policy=self.policy,
             cached_tokens=plan.cached_tokens if plan else 0,
+            process=self.process,
         )
 
     def _tokens(self, now_ns: int) -> Tokens:

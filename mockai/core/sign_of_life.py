@@ -24,7 +24,9 @@ CURE = (
 class Heard:
     """What was heard of a command that has ended: its newest request, its newest answered wait.
 
-    `None` is never. An answer counts only when somebody was there to take it.
+    The same of one process of it, whose requests and end are its own: a test runner lives on when
+    the process that leaked has exited. `None` is never. An answer counts only when somebody was
+    there to take it, and then for all of the command: who waits has seen the stream close.
     """
 
     ended_ns: int
@@ -58,8 +60,9 @@ def closed_by_exit(exchange: Exchange, heard: Heard | None) -> str | None:
         return None
     after_s = (heard.ended_ns - left_ns) / 1e9
     words = f"{show_seconds(abs(after_s))} {'before' if after_s >= 0 else 'after'}"
+    whose = "the command" if exchange.process is None else "the process that had asked"
     return (
-        f"The stream closed {words} the end of the command, which was not heard of in between: a "
+        f"The stream closed {words} the end of {whose}, which was not heard of in between: a "
         "program that leaks the stream and exits looks the same."
     )
 

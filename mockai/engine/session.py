@@ -97,9 +97,16 @@ class Session:
 
     # ── exchanges ────────────────────────────────────────────────────────────────────────────
 
-    def receive(self, request: RequestFacts, connection: Connection, *, wall_s: float) -> Recorder:
-        """Open the record of a request that has just arrived."""
-        self.hearing.request()
+    def receive(
+        self,
+        request: RequestFacts,
+        connection: Connection,
+        *,
+        wall_s: float,
+        process: int | None = None,
+    ) -> Recorder:
+        """Open the record of a request that has just arrived, from a process if it is known."""
+        self.hearing.request(process)
         seq = self.journal.next_seq()
         recorder = Recorder(
             id=f"{self._prefix}{seq:06x}",
@@ -112,6 +119,7 @@ class Session:
             connection=connection,
             policy=self.settings.policy,
             prices=self.settings.prices,
+            process=process,
         )
         self.journal.open(recorder)
         for observer in self._observers:
@@ -236,6 +244,7 @@ class Session:
             patience=patience,
             prices=self.settings.prices,
             heard=self.hearing.facts,
+            processes=self.hearing.processes,
             evicted=self.journal.evicted,
         )
 

@@ -13,6 +13,7 @@ from aiohttp import web
 from mockai.engine.session import Session
 from mockai.http.control_answers import Ended
 from mockai.http.control_calls import SESSION, Call
+from mockai.http.facts import process_of
 from mockai.http.internals import connection_of, is_there
 from mockai.http.state import STATE
 
@@ -36,7 +37,7 @@ def session_heard(request: web.Request, path: str) -> Session | None:
 
 async def hear(session: Session, request: web.Request, handler: Handler) -> web.StreamResponse:
     """Note a control call of a session, and its answer if somebody is there to take it."""
-    session.hearing.request()
+    session.hearing.request(process_of(request, request.app[STATE]))
     answer = await handler(request)
     if is_there(connection_of(request)):
         session.hearing.answer()

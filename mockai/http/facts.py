@@ -107,6 +107,16 @@ def _key_id(key: str | None, state: State) -> str | None:
     return "k_" + blake2b(data, key=state.key_salt, digest_size=6).hexdigest()
 
 
+def process_of(request: web.Request, state: State) -> int | None:
+    """Return the process that asks, where that is to be known, and is one of this machine."""
+    if state.processes is None or request.transport is None:
+        return None
+    peer, own = map(request.transport.get_extra_info, ("peername", "sockname"))
+    if not isinstance(peer, tuple) or not isinstance(own, tuple):
+        return None
+    return state.processes.asking(peer[1], own[1])
+
+
 def _peer(request: web.Request) -> str | None:
     peer = request.transport.get_extra_info("peername") if request.transport else None
     return f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else None

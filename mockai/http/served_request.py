@@ -30,7 +30,7 @@ from mockai.engine.scripts import Chosen
 from mockai.engine.session import wall_clock
 from mockai.engine.stream import Stream
 from mockai.http.door import cors_of
-from mockai.http.facts import facts_of, session_of
+from mockai.http.facts import facts_of, process_of, session_of
 from mockai.http.h1_sink import H1Sink
 from mockai.http.internals import Taken, body_at_hand, connection_of
 from mockai.http.state import STATE, State
@@ -54,6 +54,7 @@ class ServedRequest:
             facts_of(request, self.state, via),
             Connection(connection.id, connection.nth_request),
             wall_s=wall_clock(),
+            process=process_of(request, self.state),
         )
         self.recorder.request_id = _request_id(self.recorder.id)
         self.cors = cors_of(request)

@@ -30,6 +30,7 @@ from mockai.engine.sink import AHEAD
 from mockai.http.app import make_app
 from mockai.http.crowd import TOO_MANY, Crowd, Faults, descriptors, room_for
 from mockai.http.internals import listen, stop_accepting
+from mockai.http.processes import Processes
 from mockai.http.state import ServerOptions, State
 from mockai.http.tcp import bound_run_ahead, notice_silence
 
@@ -116,7 +117,16 @@ class Server:
             observers=observers,
         )
         crowd = Crowd(most, partial(metrics.refused, TOO_MANY))
-        return State(options, pacer, sessions, door, crowd, metrics, journal)
+        return State(
+            options,
+            pacer,
+            sessions,
+            door,
+            crowd,
+            metrics,
+            journal,
+            Processes(partial(_note_exit, sessions)) if options.tell_processes else None,
+        )
 
     def reload(self, scenarios: Iterable[Scenario]) -> None:
         """Put scenarios in place of those loaded at start. Raises `ScenarioError`."""
@@ -139,6 +149,8 @@ class Server:
         await self._drain(state.sessions)
         state.sessions.shut_down()
         await runner.cleanup()
+        if state.processes is not None:
+            state.processes.close()
         if state.journal is not None:
             state.journal.close()
 
@@ -247,6 +259,11 @@ def _spare_the_collector() -> None:
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
     gc.enable()
+
+
+def _note_exit(sessions: Sessions, process: int) -> None:
+    for session in sessions.all():
+        session.hearing.exit(process)
 
 
 def _bound_socket(host: str, port: int) -> socket.socket:

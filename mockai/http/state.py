@@ -22,6 +22,7 @@ from mockai.engine.observers import JournalFile
 from mockai.engine.pacer import Pacer
 from mockai.engine.sessions import MOST_SESSIONS, Sessions
 from mockai.http.crowd import Crowd
+from mockai.http.processes import Processes
 
 MAX_BODY = 32 * 1024 * 1024
 
@@ -70,6 +71,8 @@ class ServerOptions:
     keeping: Keeping = field(default_factory=Keeping)
     limits: Limits = field(default_factory=Limits)
     journal: Path | None = None
+    tell_processes: bool = False
+    """Tell the processes below this one apart: what one leaks, no other can excuse."""
     grace_s: float = 0.0
     patience: float = field(default_factory=lambda: patience_in(os.environ))
 
@@ -85,6 +88,8 @@ class State:
     crowd: Crowd
     metrics: Metrics
     journal: JournalFile | None = None
+    processes: Processes | None = None
+    """Who asks, where that is to be known."""
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the server stops: what runs may end, nothing new begins."""
     key_salt: bytes = field(default_factory=lambda: secrets.token_bytes(16))

@@ -37,6 +37,27 @@ def test_the_newest_of_each_kind_is_kept_until_the_end() -> None:
     assert hearing.facts == expected
 
 
+def test_each_process_has_its_own_requests_and_its_own_end() -> None:
+    """Who still runs ends with the command; who never asked is not known."""
+    pacer = VirtualPacer(START_NS)
+    hearing = Hearing(pacer)
+    hearing.request(7)
+    asked_ns = later(pacer)
+    hearing.request(8)
+    hearing.exit(9)
+    exit_ns = later(pacer)
+    hearing.exit(7)
+    later(pacer)
+    hearing.exit(7)
+    assert hearing.processes == {}
+    ended_ns = later(pacer)
+    hearing.end()
+    assert hearing.processes == {
+        7: Heard(exit_ns, START_NS),
+        8: Heard(ended_ns, asked_ns),
+    }
+
+
 def test_what_was_never_heard_is_none() -> None:
     """A command that did not call at all."""
     hearing = Hearing(VirtualPacer(START_NS))

@@ -96,6 +96,21 @@ def test_a_program_that_leaks_and_exits_is_not_green(run: Run) -> None:
     assert [failure.type for case in suite for failure in case.result] == ["inconclusive"]
 
 
+LATER = "import time, openai; openai.OpenAI().models.list(); time.sleep(1.2)"
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linux tells processes apart")
+@pytest.mark.parametrize("program, code", [(LEAK, 1), (f"{CLOSE}; time.sleep(1.2)", 0)])
+def test_a_runner_that_lives_on_does_not_excuse_a_leak(run: Run, program: str, code: int) -> None:
+    """`run -- npm test` must not be green because npm, or another test, lives longer."""
+    checks = run.file("checks.yaml", "- cancelled: {}\n")
+    path = run.file("program.py", PROGRAM + program)
+    wrapper = f'"$0" {path}; "$0" -c "{LATER}"'
+    ended = run.raw("--checks", checks, "--", "sh", "-c", wrapper, sys.executable)
+    assert ended.code == code, ended.said
+    assert ("the end of the process that had asked" in ended.said) == bool(code)
+
+
 def test_a_program_that_closes_and_shows_that_it_lives_is_green(run: Run) -> None:
     """What the scenario expects and what the file demands are judged, and every form is written."""
     expect = "expect: [{cancelled: {max_tokens: 30}}]\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -37,6 +38,19 @@ def test_a_sign_of_life_confirms_the_verdict() -> None:
     left_ns = RECEIVED_NS + round(LEFT_S * SECOND)
     heard = Heard(AT_EXIT.ended_ns, request_ns=left_ns + 1)
     assert judged(Cancelled(within=0.25), LEFT, heard=heard).passed
+
+
+@pytest.mark.parametrize("process, is_known", [(7, True), (8, False), (None, False)])
+def test_a_runner_that_lives_on_does_not_excuse_the_process_that_leaked(
+    process: int | None, *, is_known: bool
+) -> None:
+    """Where the process is known, its own end and its own requests count."""
+    late = RECEIVED_NS + 9 * SECOND
+    evidence = replace(
+        evidence_of(replace(LEFT, process=process), heard=Heard(late, request_ns=late)),
+        processes={7: AT_EXIT},
+    )
+    assert evaluate(Cancelled(), evidence).inconclusive is is_known
 
 
 def test_without_a_command_nothing_is_taken_back() -> None:

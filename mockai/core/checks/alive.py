@@ -22,7 +22,7 @@ def confirmed(check: Check, verdict: Verdict, evidence: Evidence) -> Verdict:
     if evidence.heard is None or not verdict.passed or check.name not in TAKEN_BACK:
         return verdict
     selected = check.where.select(evidence.exchanges)
-    blocks = [text for item in selected if (text := _block(item, evidence.heard))]
+    blocks = [text for item in selected if (text := _block(item, evidence.heard_of(item)))]
     if not blocks:
         return verdict
     whole = f"in {len(blocks)} of {len(selected)} exchanges " if len(selected) > 1 else ""
@@ -34,7 +34,7 @@ def confirmed(check: Check, verdict: Verdict, evidence: Evidence) -> Verdict:
     return replace(verdict, passed=False, inconclusive=True, message=message, report=report)
 
 
-def _block(exchange: Exchange, heard: Heard) -> str:
+def _block(exchange: Exchange, heard: Heard | None) -> str:
     """Return what is doubtful about an exchange; nothing when it is beyond doubt."""
     doubt = closed_by_exit(exchange, heard)
     if doubt is None:

@@ -7,7 +7,8 @@ see `evaluate`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -101,7 +102,15 @@ class Evidence:
     prices: Prices = NO_PRICES
     heard: Heard | None = None
     """What was heard of a command that has ended; `None`: nobody said that one has."""
+    processes: Mapping[int, Heard] = field(default_factory=dict)
+    """The same of each process that asked, where that is known: its end, and its own requests."""
     evicted: int = 0
+
+    def heard_of(self, exchange: Exchange) -> Heard | None:
+        """Return what was heard of who asked: of its process, else of the whole command."""
+        if self.heard is None or exchange.process is None:
+            return self.heard
+        return self.processes.get(exchange.process, self.heard)
 
     def mark(self, name: str) -> MarkStamp | None:
         """Return the newest mark of a name."""

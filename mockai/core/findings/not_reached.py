@@ -57,7 +57,7 @@ def _refused(case: Case) -> Signs | None:
 
 
 def _closed_by_exit(case: Case) -> Signs | None:
-    said = closed_by_exit(case.exchange, case.evidence.heard)
+    said = closed_by_exit(case.exchange, case.evidence.heard_of(case.exchange))
     return None if said is None else Signs(said)
 
 
