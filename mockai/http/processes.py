@@ -9,12 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _PROC = Path("/proc")
 _TABLES = ("net/tcp", "net/tcp6")
-_LOCAL, _REMOTE, _INODE = 1, 2, 9  # columns: https://docs.kernel.org/networking/proc_net_tcp.html
+_LINE = rb":%04X [0-9A-F]+:%04X 01 \S+ \S+ \S+ +\S+ +\S+ (\d+)"
+"""Local port, remote port, established, queues, timer, retransmits, user, time-out, inode.
+
+Source: https://docs.kernel.org/networking/proc_net_tcp.html"""
 
 
 class Processes:
@@ -30,7 +34,7 @@ class Processes:
         inode = _inode(client_port, server_port)
         if inode is None:
             return None
-        wanted = f"socket:[{inode}]"
+        wanted = f"socket:[{inode.decode()}]"
         found = next((pid for pid in _below(self._root) if _holds(pid, wanted)), None)
         if found is not None:
             self._watch(found)
@@ -59,15 +63,13 @@ class Processes:
         os.close(descriptor)
 
 
-def _inode(local_port: int, remote_port: int) -> str | None:
+def _inode(local_port: int, remote_port: int) -> bytes | None:
     """Return the inode of the socket between two ports, as the side of `local_port` has it."""
-    ends = (f":{local_port:04X}", f":{remote_port:04X}")
     for table in _TABLES:
         with contextlib.suppress(OSError):
-            for line in (_PROC / table).read_text().splitlines()[1:]:
-                columns = line.split()
-                if columns[_LOCAL].endswith(ends[0]) and columns[_REMOTE].endswith(ends[1]):
-                    return columns[_INODE]
+            found = re.search(_LINE % (local_port, remote_port), (_PROC / table).read_bytes())
+            if found is not None:
+                return found[1]
     return None
 
 
