@@ -11,7 +11,7 @@ from collections.abc import Coroutine, Generator, Mapping
 from pathlib import Path
 from typing import Any, Self, Unpack
 
-from mockai.client import flows, terms
+from mockai.client import flows, scripting, terms
 from mockai.client.asserts import DEFAULT_TIMEOUT_S, Assertions
 from mockai.client.awaiting import Awaiting
 from mockai.client.calls import Flow
@@ -101,14 +101,14 @@ class AsyncMockAI(Assertions[Later]):
     async def script(
         self, name: str | None = None, **said: Unpack[terms.ScriptTerms]
     ) -> AsyncScript:
-        scenario = terms.scenario(name or f"script-{next(self._numbers)}", said)
+        scenario = scripting.scenario(name or f"script-{next(self._numbers)}", said)
         await self.drive(flows.put_scenario(self.session, scenario))
-        return AsyncScript(self, scenario["name"], terms.gates_of(scenario))
+        return AsyncScript(self, scenario["name"], scripting.gates_of(scenario))
 
-    async def load(self, *sources: terms.Source, folder: str | Path = "") -> list[AsyncScript]:
-        found = terms.scenarios(sources, Path(folder))
+    async def load(self, *sources: scripting.Source, folder: str | Path = "") -> list[AsyncScript]:
+        found = scripting.scenarios(sources, Path(folder))
         await self.drive(flows.put_scenarios(self.session, found))
-        return [AsyncScript(self, item["name"], terms.gates_of(item)) for item in found]
+        return [AsyncScript(self, item["name"], scripting.gates_of(item)) for item in found]
 
     async def exchanges(self, **filters: Unpack[terms.FilterTerms]) -> Exchanges:
         return await self.drive(flows.exchanges(self.session, filters))
@@ -220,7 +220,7 @@ class AsyncScript(Assertions[Later]):
     async def wait_held(
         self, *, timeout: float = DEFAULT_TIMEOUT_S, count: int = 1, gate: str | None = None
     ) -> Gate:
-        at = terms.only_gate(self.name, self.gates, gate)
+        at = scripting.only_gate(self.name, self.gates, gate)
         return await self._mockai.drive(
             flows.wait_held(
                 self._mockai.session, at, scenario=self.name, count=count, timeout=timeout
@@ -234,7 +234,7 @@ class AsyncScript(Assertions[Later]):
             flows.release_script(
                 self._mockai.session,
                 self.name,
-                terms.own_gates(self.name, self.gates, gate),
+                scripting.own_gates(self.name, self.gates, gate),
                 tokens=tokens,
                 everything=all,
             )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self, Unpack
 
-from mockai.client import flows, terms
+from mockai.client import flows, scripting, terms
 from mockai.client.asserts import DEFAULT_TIMEOUT_S, Assertions
 from mockai.client.calls import Flow
 from mockai.client.lease import Lease
@@ -92,19 +92,19 @@ class MockAI(Assertions[None]):
 
         Raises `ScenarioError`, a `MockaiError`, when the server finds it invalid.
         """
-        scenario = terms.scenario(name or f"script-{next(self._numbers)}", said)
+        scenario = scripting.scenario(name or f"script-{next(self._numbers)}", said)
         self.drive(flows.put_scenario(self.session, scenario))
-        return Script(self, scenario["name"], terms.gates_of(scenario))
+        return Script(self, scenario["name"], scripting.gates_of(scenario))
 
-    def load(self, *sources: terms.Source, folder: str | Path = "") -> list[Script]:
+    def load(self, *sources: scripting.Source, folder: str | Path = "") -> list[Script]:
         """Register the scenarios of files, of folders of them, or mappings; return their scripts.
 
         Paths are below `folder`: `mockai.load("story.yaml", folder=Path(__file__).parent)`.
         Raises `ScenarioError` with file, line and column, before any of them is kept.
         """
-        found = terms.scenarios(sources, Path(folder))
+        found = scripting.scenarios(sources, Path(folder))
         self.drive(flows.put_scenarios(self.session, found))
-        return [Script(self, item["name"], terms.gates_of(item)) for item in found]
+        return [Script(self, item["name"], scripting.gates_of(item)) for item in found]
 
     def exchanges(self, **filters: Unpack[terms.FilterTerms]) -> Exchanges:
         """Return the exchanges that fit, oldest first, as they are now."""
@@ -231,7 +231,7 @@ class Script(Assertions[None]):
 
         Fails at once when a stream of this script ended or left before it got there.
         """
-        at = terms.only_gate(self.name, self.gates, gate)
+        at = scripting.only_gate(self.name, self.gates, gate)
         return self._mockai.drive(
             flows.wait_held(
                 self._mockai.session, at, scenario=self.name, count=count, timeout=timeout
@@ -250,7 +250,7 @@ class Script(Assertions[None]):
             flows.release_script(
                 self._mockai.session,
                 self.name,
-                terms.own_gates(self.name, self.gates, gate),
+                scripting.own_gates(self.name, self.gates, gate),
                 tokens=tokens,
                 everything=all,
             )

@@ -37,8 +37,11 @@ def session_heard(request: web.Request, path: str) -> Session | None:
 
 async def hear(session: Session, request: web.Request, handler: Handler) -> web.StreamResponse:
     """Note a control call of a session, and its answer if somebody is there to take it."""
-    session.hearing.request(process_of(request, request.app[STATE]))
+    at_ns = session.now_ns()
+    session.hearing.request()
     answer = await handler(request)
+    # Looked for afterwards: a mark must be stamped when it comes.
+    session.hearing.asked(process_of(request, request.app[STATE]), at_ns)
     if is_there(connection_of(request)):
         session.hearing.answer()
     return answer

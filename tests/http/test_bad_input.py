@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from tests.support.aiohttp import STRICT
 from tests.support.control import Answer, Control, send
-from tests.support.raw import CHAT, QUESTION, RawClient, head_of, post, question
+from tests.support.raw import CHAT, QUESTION, Connect, RawClient, head_of, post, question
 
-Connect = Callable[..., RawClient]
 BODY = question()
 MEGA = 1 << 20
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,9 +15,8 @@ from mockai.core.prices import parse_prices
 from mockai.http.server import ServerThread
 from mockai.http.state import ServerOptions
 from tests.support.control import Answer, Control, send
-from tests.support.raw import RawClient
+from tests.support.raw import Connect, RawClient
 
-Connect = Callable[..., RawClient]
 ADMIN = {"Authorization": "Bearer sk-admin-anything"}
 TOKENS, HELD_AT = 40, 5
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from tests.support.control import Control
-from tests.support.raw import RawClient
+from tests.support.raw import Connect
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def collector() -> Iterator[None]:
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
 @pytest.mark.parametrize("leaves", [True, False], ids=["cancelled", "completed"])
 def test_nothing_of_ours_is_left_to_the_collector(
-    control: Control, connect: Callable[..., RawClient], *, stream: bool, leaves: bool
+    control: Control, connect: Connect, *, stream: bool, leaves: bool
 ) -> None:
     """Records, plans and sinks hold each other in circles only while they are needed."""
     control.script(hold={"at": "headers"} if leaves else None)

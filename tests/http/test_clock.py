@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable
 
 import pytest
 
 from mockai.http.clock import stands_still
 from tests.support.control import Control, send
-from tests.support.raw import RawClient
+from tests.support.raw import Connect
 
 DAY_S = 86_400.0
 
@@ -39,7 +38,7 @@ def test_a_frozen_clock_is_told_of_on_both_surfaces(
 
 
 def test_a_clock_that_jumps_moves_stamps_only(
-    control: Control, connect: Callable[..., RawClient], monkeypatch: pytest.MonkeyPatch
+    control: Control, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A day to and fro while a stream runs, and between streams: no duration has a day."""
     now, off_s = time.time, 0.0

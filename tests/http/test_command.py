@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
 
 from mockai.http.tcp import has_left
 from tests.support.control import Control, send
-from tests.support.raw import RawClient
-
-Connect = Callable[..., RawClient]
+from tests.support.raw import Connect, RawClient
 
 
 def stream(control: Control, connect: Connect) -> RawClient:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from tests.support.control import Control
-from tests.support.raw import CHAT, RawClient, post, question
+from tests.support.raw import CHAT, Connect, post, question
 
-Connect = Callable[..., RawClient]
 END = b"data: [DONE]\n\n"
 ANSWERS = pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
 

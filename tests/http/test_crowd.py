@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from tests.support.control import Control
-from tests.support.raw import RawClient
+from tests.support.raw import Connect, RawClient
 
-Connect = Callable[..., RawClient]
 CLIENTS, TOKENS, HELD_AT = 200, 40, 12
 
 

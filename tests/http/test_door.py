@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,9 +14,8 @@ from mockai.core.errors import MockaiError
 from mockai.http.server import ServerThread
 from mockai.http.state import ServerOptions
 from tests.support.control import Answer, Control, send
-from tests.support.raw import RawClient, question
+from tests.support.raw import Connect, RawClient, question
 
-Connect = Callable[..., RawClient]
 TOKEN = "open-sesame"
 PAGE = "http://localhost:5173"
 SESSIONS = "/_mockai/sessions"

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.support.control import Control, send
-from tests.support.raw import RawClient
+from tests.support.raw import Connect, RawClient
 
-Connect = Callable[..., RawClient]
 END = {"delete": ("DELETE", ""), "reset": ("POST", "reset")}
 
 

@@ -11,9 +11,8 @@ import pytest
 from mockai.engine.events import MOST
 from mockai.http.server import ServerThread
 from tests.support.control import Control, send
-from tests.support.raw import CHAT, QUESTION, RawClient
+from tests.support.raw import CHAT, QUESTION, Connect, RawClient
 
-Connect = Callable[..., RawClient]
 STREAM = [
     "exchange.received",
     "exchange.headers",

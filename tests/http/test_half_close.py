@@ -10,9 +10,8 @@ import pytest
 from mockai.http.server import ServerThread
 from tests.support.control import Control, send
 from tests.support.process import ServeProcess
-from tests.support.raw import CHAT, RawClient, head_of, post, question
+from tests.support.raw import CHAT, Connect, RawClient, head_of, post, question
 
-Connect = Callable[..., RawClient]
 TOKENS, MIDDLE = 20, 5
 END = b"data: [DONE]\n\n"
 _numbers = itertools.count()

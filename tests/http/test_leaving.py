@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from tests.support.control import Control
-from tests.support.raw import CHAT, RawClient, head_of, question
+from tests.support.raw import CHAT, Connect, RawClient, head_of, question
 
-Connect = Callable[..., RawClient]
 TOKENS, MIDDLE = 20, 5
 
 # where it is held, and then for a stream: the phase, tokens written

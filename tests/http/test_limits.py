@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -15,7 +15,7 @@ from mockai.http.state import Limits, ServerOptions
 from tests.support.aiohttp import STRICT
 from tests.support.control import Control, send
 from tests.support.process import ServeProcess
-from tests.support.raw import RawClient, head_of, question
+from tests.support.raw import Connect, RawClient, head_of, question
 
 HEALTH = b"GET /_mockai/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 IDLE = min(2_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 3)  # both ends are ours
@@ -85,7 +85,7 @@ def test_a_long_body_is_kept_in_part(control: Control) -> None:
         ),
     ],
 )
-def test_a_head_beyond_the_limit_is_refused(connect: Callable[..., RawClient], head: bytes) -> None:
+def test_a_head_beyond_the_limit_is_refused(connect: Connect, head: bytes) -> None:
     """8,190 bytes a line and 128 lines: what aiohttp reads at most."""
     client = connect()
     client.send(head)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from mockai.engine.scripts import Entry
 from mockai.http import served_request
 from mockai.http.server import ServerThread
 from tests.support.control import Control
-from tests.support.raw import RawClient
+from tests.support.raw import Connect
 
 PATIENCE_S = 20
 
@@ -37,7 +36,7 @@ def staged_on(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
 def test_what_is_much_is_compiled_off_the_loop_the_first_time(
     control: Control,
-    connect: Callable[..., RawClient],
+    connect: Connect,
     staged_on: list[str],
     tokens: int,
     choices: int,
@@ -59,7 +58,7 @@ def test_what_is_much_is_compiled_off_the_loop_the_first_time(
 @pytest.mark.parametrize("size, is_on_the_loop", [(1_000, True), (100_000, False)])
 def test_a_large_body_is_read_off_the_loop(
     control: Control,
-    connect: Callable[..., RawClient],
+    connect: Connect,
     monkeypatch: pytest.MonkeyPatch,
     size: int,
     *,
@@ -83,7 +82,7 @@ def test_a_large_body_is_read_off_the_loop(
 
 
 def test_a_long_reply_with_jitter_is_staged_off_the_loop_each_time(
-    control: Control, connect: Callable[..., RawClient], staged_on: list[str]
+    control: Control, connect: Connect, staged_on: list[str]
 ) -> None:
     """What was compiled is known, but all its gaps are drawn anew."""
     control.script(tokens=20_000, pace={"tokens_per_second": 10_000_000, "jitter": 0.1})
@@ -98,7 +97,7 @@ def test_a_long_reply_with_jitter_is_staged_off_the_loop_each_time(
 @pytest.mark.parametrize("how", ["client", "reset", "session"])
 def test_who_is_over_while_the_reply_is_compiled_stays_over(
     server: ServerThread,
-    connect: Callable[..., RawClient],
+    connect: Connect,
     monkeypatch: pytest.MonkeyPatch,
     how: str,
     choices: int,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from mockai.http.check_routes import FORMATS
 from tests.support.control import Control
-from tests.support.raw import RawClient
+from tests.support.raw import Connect
 
 BEGINS = {
     "json": ("application/json", b"{"),
@@ -25,9 +23,7 @@ def test_there_is_no_other_form() -> None:
 
 
 @pytest.mark.parametrize("form", BEGINS)
-def test_a_report_comes_in_every_form(
-    control: Control, connect: Callable[..., RawClient], form: str
-) -> None:
+def test_a_report_comes_in_every_form(control: Control, connect: Connect, form: str) -> None:
     """With its own media type, and with what happened in it."""
     control.script(hold={"at_token": 3}, tokens=20)
     client = connect()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,9 +13,8 @@ from mockai.core.scenario import Scenario
 from mockai.engine.scripts import Entry, Scripts
 from mockai.http.server import ServerThread
 from tests.support.control import Answer, Control, send
-from tests.support.raw import CHAT, QUESTION, RawClient
+from tests.support.raw import CHAT, QUESTION, Connect, RawClient
 
-Connect = Callable[..., RawClient]
 CUT = {"outcome": "failed", "cause": "shutdown", "phase": "streaming"}
 HOLD = {"at_token": 5}
 

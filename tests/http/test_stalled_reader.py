@@ -13,9 +13,8 @@ from mockai.engine.sink import AHEAD
 from mockai.http.server import ServerThread
 from mockai.http.state import Limits, ServerOptions
 from tests.support.control import Control
-from tests.support.raw import RawClient
+from tests.support.raw import Connect, RawClient
 
-Connect = Callable[..., RawClient]
 TOKENS = 40_000  # frames of 12 MB: more than the kernel takes for one who does not read
 LITTLE = 1 << 18  # the kernel counts in whole buffers, and what is under way besides
 SMALL, LARGE = 4_096, 1 << 20  # bytes that may lie unread in the client's socket

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from tests.support.control import Control
-from tests.support.raw import CHAT, RawClient, post, question
+from tests.support.raw import CHAT, Connect, post, question
 
-Connect = Callable[..., RawClient]
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
 

@@ -10,9 +10,8 @@ import pytest
 from mockai.http.server import ServerThread
 from tests.support.aiohttp import AIOHTTP
 from tests.support.control import Control, send
-from tests.support.raw import CHAT, RawClient, post, question
+from tests.support.raw import CHAT, Connect, RawClient, post, question
 
-Connect = Callable[..., RawClient]
 TOKENS, MIDDLE = 20, 5
 ROW = 40  # requests: more than aiohttp keeps, and less than the kernel does
 LARGE = "x" * (600_000 if AIOHTTP >= (3, 14) else 200_000)

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.support.control import Control
-from tests.support.raw import CHAT, RawClient, head_of, question
+from tests.support.raw import CHAT, Connect, RawClient, head_of, question
 
-Connect = Callable[..., RawClient]
 TOKENS, MIDDLE = 20, 5
 LARGE = 40_000  # tokens, 12 MB: more than the kernel takes for one who does not read
 SMALL = 4_096  # bytes that may lie unread in a stalled client's socket

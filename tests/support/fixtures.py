@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from mockai.http.server import ServerThread
 from mockai.http.state import ServerOptions
 from tests.support.control import Control
-from tests.support.raw import RawClient
+from tests.support.raw import Connect, RawClient
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +31,7 @@ def control(server: ServerThread) -> Iterator[Control]:
 
 
 @pytest.fixture
-def connect(server: ServerThread) -> Iterator[Callable[..., RawClient]]:
+def connect(server: ServerThread) -> Iterator[Connect]:
     """Open raw connections; they are closed at the end."""
     opened: list[RawClient] = []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import struct
+from collections.abc import Callable
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -170,3 +171,7 @@ class RawClient:
             self._more()
         taken, self.seen = self.seen[:size], self.seen[size:]
         return taken
+
+
+Connect = Callable[..., RawClient]
+"""The fixture `connect`: opens a raw connection; `receive_buffer` bounds what may lie unread."""

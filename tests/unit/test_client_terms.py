@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from mockai.client import terms
+from mockai.client import scripting, terms
 from mockai.core.checks import CHECKS
 from mockai.core.checks.base import Where
 from mockai.core.errors import MockaiError
@@ -92,7 +92,7 @@ def test_a_script_is_the_scenario_that_a_file_would_hold(
     said: Any, expected: dict[str, Any]
 ) -> None:
     """Every word has one place in the scenario; what is not said is left to the server."""
-    scenario = terms.scenario("story", said)
+    scenario = scripting.scenario("story", said)
     assert scenario == {"name": "story", **expected}
     assert Scenario.model_validate(scenario).name == "story"
 
@@ -113,13 +113,13 @@ def test_a_script_is_the_scenario_that_a_file_would_hold(
 def test_unusable_words_are_refused_before_anything_is_sent(said: Any, text: str) -> None:
     """A slip of the pen is a `TypeError` that lists what is known."""
     with pytest.raises(TypeError, match=text):
-        terms.scenario("story", said)
+        scripting.scenario("story", said)
 
 
 def test_a_word_of_none_is_not_said() -> None:
     """Options that a caller passes on as `None` mean the default."""
     unsaid: Any = dict.fromkeys(terms.ScriptTerms.__annotations__)
-    assert terms.scenario("story", unsaid) == {"name": "story", "reply": [{"faker": 100}]}
+    assert scripting.scenario("story", unsaid) == {"name": "story", "reply": [{"faker": 100}]}
 
 
 def test_a_hold_without_a_name_is_named_by_its_place() -> None:
@@ -131,34 +131,34 @@ def test_a_hold_without_a_name_is_named_by_its_place() -> None:
         {"hold": {"at": "done"}},
         {"hold": {"name": "end"}},
     ]
-    assert terms.gates(steps) == ("hold-1", "middle", "hold-3", "end")
+    assert scripting.gates(steps) == ("hold-1", "middle", "hold-3", "end")
 
 
 def test_the_gates_of_several_turns_are_known_once_each() -> None:
     """A gate is a label: many streams can stand at it."""
     turns = [[{"hold": "a"}, {"hold": "b"}], [{"text": "x"}, {"hold": "a"}], [{"hold": {}}]]
-    assert terms.gates_of({"turns": turns}) == ("a", "b", "hold-1")
-    assert terms.gates_of({"reply": [{"text": "x"}]}) == ()
+    assert scripting.gates_of({"turns": turns}) == ("a", "b", "hold-1")
+    assert scripting.gates_of({"reply": [{"text": "x"}]}) == ()
 
 
 def test_a_script_with_one_gate_needs_no_name_for_it() -> None:
     """The only gate is meant; with several the error says what to write."""
-    assert terms.only_gate("story", ["middle"], None) == "middle"
-    assert terms.only_gate("story", ["hold-1", "hold-2"], "hold-2") == "hold-2"
+    assert scripting.only_gate("story", ["middle"], None) == "middle"
+    assert scripting.only_gate("story", ["hold-1", "hold-2"], "hold-2") == "hold-2"
     with pytest.raises(MockaiError, match="has the gates hold-1, hold-2: say gate="):
-        terms.only_gate("story", ["hold-1", "hold-2"], None)
+        scripting.only_gate("story", ["hold-1", "hold-2"], None)
 
 
 def test_a_gate_that_the_script_does_not_have_is_a_mistake() -> None:
     """Nothing would ever stand there, so it is neither waited for nor opened in silence."""
-    assert terms.own_gates("story", ["hold-1", "hold-2"], None) == ("hold-1", "hold-2")
-    assert terms.own_gates("story", ["hold-1", "hold-2"], "hold-1") == ("hold-1",)
+    assert scripting.own_gates("story", ["hold-1", "hold-2"], None) == ("hold-1", "hold-2")
+    assert scripting.own_gates("story", ["hold-1", "hold-2"], "hold-1") == ("hold-1",)
     with pytest.raises(MockaiError, match="no gate 'midle': the script 'story' has middle, end"):
-        terms.own_gates("story", ["middle", "end"], "midle")
+        scripting.own_gates("story", ["middle", "end"], "midle")
     with pytest.raises(MockaiError, match="the script 'story' has no hold: give it one, as hold_"):
-        terms.own_gates("story", [], None)
+        scripting.own_gates("story", [], None)
     with pytest.raises(MockaiError, match="has no hold"):
-        terms.only_gate("story", [], "elsewhere")
+        scripting.only_gate("story", [], "elsewhere")
 
 
 def test_an_assertion_is_a_check_in_its_single_key_form() -> None:

@@ -187,7 +187,6 @@ def test_every_convenience_has_its_row() -> None:
     assert len(conveniences) == 5
     shown = {word.partition("(")[0] for word in rows("Checks")}
     assert conveniences <= shown
-    assert {"wait_for", "wait_idle", "no_gc", "findings"} <= shown
 
 
 def test_every_finding_has_its_row() -> None:
