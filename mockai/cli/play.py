@@ -30,7 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_option(parser, "--prompt", default="Tell me a story", help="what is asked")
     add_option(
         parser,
-        "--patience",
+        "--release-after",
         kind=seconds,
         default=1.0,
         help="seconds at each gate until it is released, and in a silence until the client leaves",
@@ -64,7 +64,7 @@ async def _play(scenarios: list[Scenario], asked: argparse.Namespace) -> None:
         speed=asked.speed,
         seed=asked.seed,
         calls=asked.calls,
-        patience_s=asked.patience / asked.speed,
+        patience_s=asked.release_after / asked.speed,
     )
     for scenario in scenarios:
         await play(scenario, playing, screen_of(sys.stdout))

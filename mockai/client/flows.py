@@ -217,9 +217,11 @@ def release_script(
 
 
 def check(
-    session: str, checks: Iterable[Mapping[str, Any]], *, timeout: float
+    session: str, checks: Sequence[Mapping[str, Any]], *, timeout: float
 ) -> Flow[list[Verdict]]:
     """Return one verdict for each check, as soon as all are settled."""
+    if not all(isinstance(one, Mapping) for one in checks):
+        raise TypeError('check() takes checks one by one: check({"cancelled": {}}, {"open": {}})')
     wait, wanted = waiting(timeout), list(checks)
     body = {"checks": wanted, "wait": wait}
     answer = yield Call("POST", path(session, "checks"), body, wait + _watching(wanted))

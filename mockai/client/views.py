@@ -164,6 +164,9 @@ class Exchanges(list[Exchange]):
 
         Raises `AttributeError` for a fact that an exchange does not have.
         """
+        unknown = sorted(facts.keys() - {fact.name for fact in fields(Exchange)})
+        if unknown:
+            raise AttributeError(f"an exchange has no {', '.join(unknown)}")
         return Exchanges(
             item
             for item in self

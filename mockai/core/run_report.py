@@ -88,12 +88,17 @@ class RunReport:
         if not demands:
             wanted = {item.id for item in self.exchanges if item.marks}
         return tuple(
-            item for item in self.exchanges if item.outcome == "cancelled" or item.id in wanted
+            item
+            for item in self.exchanges
+            if item.outcome == "cancelled" or (item.id in wanted and item.cause != "refused")
         )
 
     def headline(self) -> str:
         """Return the one sentence: `3 of 41 cancels did not cancel; 12,400 tokens wasted`."""
-        return f"{self._fate_of_cancels()}; {counted(self.wasted_tokens, 'token')} wasted"
+        unknown = sum(item.outcome == "completed" and not item.marks for item in self.cancels())
+        of_none = f", and nobody knows of {unknown:,} without a mark" if unknown else ""
+        wasted = counted(self.wasted_tokens, "token")
+        return f"{self._fate_of_cancels()}; {wasted} wasted{of_none}"
 
     def of_checks(self) -> str:
         """Return the sentence about the checks: `2 of 5 checks failed, 1 is inconclusive`."""

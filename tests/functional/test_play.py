@@ -117,7 +117,7 @@ def test_in_a_terminal_a_bar_is_drawn() -> None:
     """It is written over, and gone at the end."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        command(SCENARIOS / "slow-story.yaml", "--speed", "50", "--patience", "1s"),
+        command(SCENARIOS / "slow-story.yaml", "--speed", "50", "--release-after", "1s"),
         stdout=theirs,
         cwd=ROOT,
         env={**os.environ, "TERM": "xterm"},

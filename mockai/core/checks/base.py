@@ -132,6 +132,8 @@ class Judgement:
     """When time alone settles it; `None` when only an event can."""
     measured_from: str | None = None
     hint: str | None = None
+    remark: str | None = None
+    """What must be known of a verdict that passes: how little it says."""
     blamed: tuple[Exchange, ...] = ()
     """Of a judgement of all: those that broke it."""
     unknown: bool = False

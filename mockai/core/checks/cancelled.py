@@ -62,6 +62,7 @@ class Cancelled(Check):
             settles_ns=settles_ns,
             measured_from=anchor.name if anchor else None,
             hint=_hint(exchange, anchor),
+            remark=_remark(exchange, anchor) if limit_s is not None else None,
         )
 
     def _limit_s(self, anchor: Anchor | None, evidence: Evidence) -> float | None:
@@ -157,6 +158,15 @@ def _limit_ns(exchange: Exchange, anchor: Anchor | None, limit_s: float | None) 
     if anchor is None or limit_s is None:
         return None
     return exchange.received_ns + to_ns(anchor.at_s + limit_s) + 1
+
+
+def _remark(exchange: Exchange, anchor: Anchor | None) -> str | None:
+    """Say that no time was measured, where there was nothing to count from."""
+    left = exchange.disconnect
+    if left is None or anchor is None or not anchor.is_call or left.at_s >= anchor.at_s:
+        return None
+    early = show_seconds(round(anchor.at_s - left.at_s, 9))
+    return f"it had left {early} before the call, so no time was measured: set a mark, or hold"
 
 
 def _hint(exchange: Exchange, anchor: Anchor | None) -> str | None:

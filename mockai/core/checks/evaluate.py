@@ -56,10 +56,11 @@ def _verdict(check: Check, judged: list[Judged], evidence: Evidence, *, explain:
     measured_from = next((j.measured_from for _, j in judged if j.measured_from), None)
     if not failed:
         count = f" ({len(judged)} exchanges)" if len(judged) > 1 else ""
+        remark = next((f"; {j.remark}" for _, j in judged if j.remark), "")
         return Verdict(
             check=check.name,
             passed=True,
-            message=check.achieved() + count,
+            message=check.achieved() + count + remark,
             measured_from=measured_from,
             settled=all(judgement.settled for _, judgement in judged),
         )

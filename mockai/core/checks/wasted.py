@@ -16,6 +16,9 @@ from mockai.core.exchange import Bill, Exchange
 from mockai.core.policy import PolicyChoice
 
 
+NO_STOP = "no mark was set while it was open, so nothing is known of waste: set one"
+
+
 class Wasted(Check):
     """Completion tokens billed after the stop are at most this many; without a limit, none."""
 
@@ -39,7 +42,10 @@ class Wasted(Check):
     def judge(self, exchange: Exchange, evidence: Evidence) -> Judgement:
         """Compare; a bill exists once the exchange has ended."""
         bill = bill_of(exchange, self.policy, evidence)
-        return unbilled(exchange) if bill is None else Judgement(tuple(self._rows(bill)))
+        if bill is None:
+            return unbilled(exchange)
+        has_no_stop = exchange.outcome == "completed" and not exchange.marks
+        return Judgement(tuple(self._rows(bill)), remark=NO_STOP if has_no_stop else None)
 
     @property
     def _max_tokens(self) -> int | None:

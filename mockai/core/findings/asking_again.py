@@ -53,8 +53,11 @@ def _retries(evidence: Evidence) -> Found:
 
 def _attempts(same: list[Exchange], billed: list[Exchange]) -> Signs:
     tokens = [item.bill.prompt_tokens + item.bill.completion_tokens for item in billed if item.bill]
+    # An SDK counts its attempts; where none does, the program itself has asked again.
+    counts = any(item.request.sdk_retry_count for item in same)
+    who = "One call was attempted" if counts else "The same was asked, not by an SDK's own retry,"
     return Signs(
-        f"One call was attempted {len(same)} times, and {len(billed)} of the attempts are billed: "
+        f"{who} {len(same)} times, and {len(billed)} of the attempts are billed: "
         f"{sum(tokens)} tokens in place of {tokens[-1]}.",
         tuple(fact for item in same for fact in _attempt(item)),
     )
@@ -67,8 +70,8 @@ def _attempt(item: Exchange) -> tuple[str, ...]:
 RETRIES = SetKind(
     "retries",
     "a call was attempted several times, and more than one attempt is billed",
-    "A time-out that is shorter than the answer bills it again and again: raise it, or set "
-    "`max_retries=0` and decide yourself.",
+    "An SDK's time-out that is shorter than the answer bills it again and again: raise it, or set "
+    "`max_retries=0` and decide yourself. A retry of the program's own: let it know what was stopped.",
     _retries,
 )
 
