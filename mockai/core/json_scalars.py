@@ -24,6 +24,7 @@ ORDINARY_LENGTH = 60
 SPAN = 100  # from one bound to where the other would be
 TRIES = 30
 LENGTH_TRIES = 300  # of texts that match, for one of the right length
+_SLOW = 30  # failures
 _EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 _YEAR_S = 365 * 24 * 3600
 
@@ -56,8 +57,10 @@ class Allowance:
     """What the strings of one instance may cost: its schema may be any client's."""
 
     characters: int = 500_000
-    failures: int = 100
-    """Texts that did not fit their pattern; each may have taken `PATIENCE_S` to see."""
+    failures: int = 600
+    """Texts that did not fit their pattern; one that took `PATIENCE_S` to see counts as thirty.
+
+    Fewer, and a few patterns that nobody meets would have all others passed over."""
 
 
 def string(schema: Schema, rng: Random, allowance: Allowance) -> str:
@@ -92,7 +95,7 @@ def _of_pattern(pattern: str, low: int, high: int, rng: Random, allowance: Allow
         try:
             text = text_matching(pattern, rng, reach=3 + 2 * low)
         except TimeoutError:
-            allowance.failures -= 1
+            allowance.failures -= _SLOW
             break
         if text is None:
             allowance.failures -= 1

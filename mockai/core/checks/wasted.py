@@ -15,7 +15,6 @@ from mockai.core.checks.billed import bill_of, budget, money_row, tokens_row, un
 from mockai.core.exchange import Bill, Exchange
 from mockai.core.policy import PolicyChoice
 
-
 NO_STOP = "no mark was set while it was open, so nothing is known of waste: set one"
 
 

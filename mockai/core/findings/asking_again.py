@@ -71,7 +71,7 @@ RETRIES = SetKind(
     "retries",
     "a call was attempted several times, and more than one attempt is billed",
     "An SDK's time-out that is shorter than the answer bills it again and again: raise it, or set "
-    "`max_retries=0` and decide yourself. A retry of the program's own: let it know what was stopped.",
+    "`max_retries=0` and decide yourself. A retry of one's own must know what was stopped.",
     _retries,
 )
 
