@@ -38,6 +38,9 @@ CONTRADICTIONS = (
     "needs requests_per_minute or tokens_per_minute",
     "cached_tokens are some of prompt_tokens",
     "never reached: every play ends",
+    "there is nothing to count from",
+    "no reply has a hold",
+    "no gate '",
 )
 """What the schema cannot say, or not where a null stands in a field. Nothing else is refused."""
 UNHARMED = frozenset({"bytewise", "split_field", "split_character", "no_space", "crlf"})

@@ -106,7 +106,7 @@ def merged(one: Schema, other: Schema) -> Schema:
     for key in one.keys() & other.keys() & _MERGE.keys():
         try:
             result[key] = _MERGE[key](one[key], other[key])
-        except (TypeError, ValueError, AttributeError, OverflowError):
+        except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError):
             continue  # one of them makes no sense: the other one's stands
     return result
 

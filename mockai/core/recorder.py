@@ -238,7 +238,7 @@ class Recorder:
         disconnect: Disconnect | None = None,
     ) -> Exchange:
         if self.attempt is not None:
-            self.attempt.end(outcome, now_ns)
+            self.attempt.end(outcome, now_ns, is_marked=bool(self.marks))
         exchange = self._exchange(
             now_ns, outcome, phase=phase, cause=cause, disconnect=disconnect, ended=True
         )

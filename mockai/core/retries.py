@@ -1,6 +1,7 @@
 """Which request asks again what an earlier one asked: its SDK says so, or its body does.
 
-A person who asks again changes the question, or has had the answer: that is no retry. Bodies are
+A person who asks again changes the question, has had the answer, or presses something, which a test
+marks: that is no retry. Bodies are
 compared by a digest that is never shown. Told the time; knows no socket and no session.
 """
 
@@ -30,24 +31,31 @@ class Attempt:
     is_retried: bool = False
     outcome: Outcome = "open"
     ended_ns: int = 0
+    is_marked: bool = False
 
-    def end(self, outcome: Outcome, now_ns: int) -> None:
-        """Note how it came out."""
-        self.outcome, self.ended_ns = outcome, now_ns
+    def end(self, outcome: Outcome, now_ns: int, *, is_marked: bool = False) -> None:
+        """Note how it came out, and whether something was marked meanwhile."""
+        self.outcome, self.ended_ns, self.is_marked = outcome, now_ns, is_marked
 
 
-def repeated(earlier: list[Attempt], *, count: int, now_ns: int) -> Attempt | None:
+def repeated(
+    earlier: list[Attempt], *, count: int, now_ns: int, pressed_ns: int = 0
+) -> Attempt | None:
     """Return which of the attempts with the same body, oldest first, a new one repeats.
 
     An SDK that counts is believed, whatever became of the attempt before: it may have given up
     waiting for it. Without its word only the newest attempt counts, and only if it was cancelled
-    or failed within the window: alike questions side by side are no retries of each other.
+    or failed within the window: alike questions side by side are no retries of each other, nor is
+    one after a person has pressed something else (a second mark, at `pressed_ns`) since the attempt
+    ended; the first after it may only be late.
     """
     if count:
         fewer = [item for item in earlier if item.count < count and not item.is_retried]
         return max(reversed(fewer), key=lambda item: item.count, default=None)
     newest = earlier[-1] if earlier else None
     if newest is None or newest.outcome not in _TO_NOTHING:
+        return None
+    if newest.is_marked and pressed_ns > newest.ended_ns:
         return None
     return newest if now_ns - newest.ended_ns <= WINDOW_S * NS else None
 
@@ -58,12 +66,23 @@ class Retries:
 
     _attempts: OrderedDict[Question, list[Attempt]] = field(default_factory=OrderedDict)
 
-    def ask(self, exchange: str, request: RequestFacts, body: bytes, *, now_ns: int) -> Attempt:
-        """Note a request whose body has come; return it, with the exchange that it repeats."""
+    def ask(
+        self,
+        exchange: str,
+        request: RequestFacts,
+        body: bytes,
+        *,
+        now_ns: int,
+        pressed_ns: int = 0,
+    ) -> Attempt:
+        """Note a request whose body has come; return it, with the exchange that it repeats.
+
+        `pressed_ns` is the instant of the newest mark.
+        """
         question = _question(request, body)
         alike = self._attempts.setdefault(question, [])
         attempt = Attempt(exchange, request.sdk_retry_count or 0)
-        before = repeated(alike, count=attempt.count, now_ns=now_ns)
+        before = repeated(alike, count=attempt.count, now_ns=now_ns, pressed_ns=pressed_ns)
         if before is not None:
             attempt.retry_of, before.is_retried = before.exchange, True
         alike.append(attempt)

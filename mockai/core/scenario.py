@@ -10,10 +10,18 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from mockai.core.checks import CheckEntry, check_of
 from mockai.core.checks.base import Check
+from mockai.core.expecting import gates_of, never_seen
 from mockai.core.match_fields import Match
 from mockai.core.model import Model, Name, misplaced
 from mockai.core.policy import PolicyChoice
@@ -115,6 +123,17 @@ class Scenario(Model):
         asked = _asked_tokens(turns)
         if asked > MOST_TOKENS:
             raise ValueError(f"must be {MOST_TOKENS:,} tokens at most in all (got {asked:,})")
+        return value
+
+    @field_validator("expect")
+    @classmethod
+    def _can_be_seen(cls, value: Any, info: ValidationInfo) -> Any:
+        replies = info.data.get("turns") or (info.data.get("reply") or (),)
+        gates = gates_of(replies)
+        for place, entry in enumerate(value):
+            check = check_of(entry)
+            for field, text in never_seen(check, gates):
+                raise misplaced(text, (place, check.name, check.name, field))
         return value
 
     @model_validator(mode="after")

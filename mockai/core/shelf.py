@@ -14,8 +14,8 @@ ItemT = TypeVar("ItemT", bound=Sized)
 class Shelf(Generic[ItemT]):
     """Keeps items up to `most` in sum of their lengths; one that is longer is never kept.
 
-    Servers on several threads may share one: each step is a single operation on a dict, and what
-    two of them make at once is made twice.
+    Servers on several threads may share one: each step is a single operation on a dict (a copy too,
+    where going through it would not be), and what two of them make at once is made twice.
 
     >>> shelf = Shelf[str](most=5)
     >>> [shelf.get("a", lambda: "one"), shelf.get("a", lambda: "two")]
@@ -42,9 +42,9 @@ class Shelf(Generic[ItemT]):
         return item
 
     def _make_room(self) -> None:
-        kept = list(self._items.items())
-        size = sum(len(item) for _, item in kept)
-        for key, item in kept:
+        kept = self._items.copy()
+        size = sum(map(len, kept.values()))
+        for key, item in kept.items():
             if size <= self._most:
                 return
             self._items.pop(key, None)

@@ -132,7 +132,11 @@ class Session:
         """Note what a request asks, and whether it asks again."""
         if recorder.generation == self.generation:
             recorder.attempt = self._retries.ask(
-                recorder.id, recorder.request, body, now_ns=self._pacer.now_ns()
+                recorder.id,
+                recorder.request,
+                body,
+                now_ns=self._pacer.now_ns(),
+                pressed_ns=self.marks[-1].at_ns if self.marks else 0,
             )
 
     def serve(self, stream: Stream) -> None:

@@ -118,7 +118,7 @@ def test_the_github_service_gates(repository: Path, service: str, *, stops: bool
     }, results
     assert outcomes(repository) == ["cancelled" if stops else "completed"]
     fate = "did cancel; 0 tokens" if stops else "did not cancel; 0 tokens"
-    assert summary.read_text().startswith(f"**1 of 1 cancel {fate} wasted**")
+    assert summary.read_text().startswith(f"**1 of 1 cancel {fate} wasted")
     (suite,) = JUnitXml.fromfile(str(repository / "mockai-junit.xml"))
     assert (suite.tests, suite.failures) == (1, 0 if stops else 1)
     assert "<svg" in (repository / "mockai-report.html").read_text()

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator, Draft202012Validator
 
@@ -511,6 +511,7 @@ json_values = st.recursive(
 
 
 @settings(max_examples=300, deadline=None)
+@example(schema={"$ref": "#", "properties": [True]}, seed=0)
 @given(schema=st.dictionaries(st.sampled_from(KEYWORDS), json_values, max_size=8), seed=seeds)
 def test_nothing_json_shaped_raises(schema: Any, seed: int) -> None:
     """Whatever stands behind a keyword, there is an answer, and it is JSON."""

@@ -19,11 +19,16 @@ class Asking:
         self.retries = Retries()
         self.number = 0
 
-    def ask(self, *, at_s: float = 0.0, body: bytes = BODY, **facts: Any) -> Attempt:
+    def ask(
+        self, *, at_s: float = 0.0, body: bytes = BODY, pressed_s: float = 0.0, **facts: Any
+    ) -> Attempt:
         """Ask at an instant; exchanges are called by their numbers."""
         self.number += 1
         request = RequestFacts(path="/v1/chat/completions", **facts)
-        return self.retries.ask(str(self.number), request, body, now_ns=round(at_s * NS))
+        now_ns, pressed_ns = round(at_s * NS), round(pressed_s * NS)
+        return self.retries.ask(
+            str(self.number), request, body, now_ns=now_ns, pressed_ns=pressed_ns
+        )
 
 
 @pytest.mark.parametrize(
@@ -44,6 +49,26 @@ def test_the_same_body_is_a_retry_soon_after_an_attempt_that_came_to_nothing(
     asking = Asking()
     asking.ask().end(outcome, 5 * NS)
     assert asking.ask(at_s=5 + again_s).retry_of == ("1" if is_retry else None)
+
+
+@pytest.mark.parametrize(
+    "is_marked, pressed_s, is_retry",
+    [(True, 4.9, True), (True, 5.0, True), (True, 5.1, False), (False, 5.1, True)],
+)
+def test_what_a_person_asks_again_is_no_retry(
+    pressed_s: float, *, is_marked: bool, is_retry: bool
+) -> None:
+    """A second press, such as Regenerate, asks anew; the first one after a cancel is only late."""
+    asking = Asking()
+    asking.ask().end("cancelled", 5 * NS, is_marked=is_marked)
+    assert asking.ask(at_s=6, pressed_s=pressed_s).retry_of == ("1" if is_retry else None)
+
+
+def test_an_sdk_that_counts_is_believed_whatever_is_pressed() -> None:
+    """It counts its own attempts, and no person's."""
+    asking = Asking()
+    asking.ask(sdk_retry_count=0).end("cancelled", 5 * NS, is_marked=True)
+    assert asking.ask(at_s=6, pressed_s=5.5, sdk_retry_count=1).retry_of == "1"
 
 
 def test_alike_questions_side_by_side_are_no_retries() -> None:

@@ -45,7 +45,7 @@ GOOD = [
     scenario(policy="stop-now"),
     scenario(policy={"notice": "200ms", "charge": "generated"}),
     scenario(
-        expect=[{"cancelled": {"within": "500ms", "since": {"token": 3}, "while_held": True}}]
+        expect=[{"cancelled": {"within": "500ms", "since": {"token": 3}, "while_held": False}}]
     ),
     scenario(expect=[{"billed": {"max_cost_usd": "0.01"}}]),
     scenario(match={"model": "gpt-4*", "last_user": {"contains": "story"}, "stream": True}),

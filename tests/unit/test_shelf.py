@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+
 from mockai.core.shelf import Shelf
 
 
@@ -43,3 +46,27 @@ def test_what_cannot_be_made_leaves_nothing_behind() -> None:
         shelf.get("a", lambda: str(1 // 0))
     except ZeroDivisionError:
         assert shelf.get("a", lambda: "ok") == "ok"
+
+
+def test_several_threads_can_share_a_shelf() -> None:
+    """Servers and their helpers do; none may find it changed under its hands."""
+    shelf, failed = Shelf[str](most=400), list[Exception]()
+    before = sys.getswitchinterval()
+
+    def take(step: int) -> None:
+        try:
+            for number in range(6_000):
+                shelf.get(number * step % 997, lambda: "xx")
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
+            failed.append(error)
+
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=take, args=(step,)) for step in (3, 5, 7, 11)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert failed == []
