@@ -62,11 +62,12 @@ class Stream:
         sink: Sink,
         pacer: Pacer,
         watcher: Watcher,
-        on_end: Callable[[], None] = lambda: None,
+        on_end: Callable[[], None] | None = None,
     ) -> None:
         self.recorder = recorder
         self.exchange: Exchange | None = None
-        self._sink, self._pacer, self._watcher, self._on_end = sink, pacer, watcher, on_end
+        self._sink, self._pacer, self._watcher = sink, pacer, watcher
+        self._on_end = on_end or _nothing
         self._plan: Plan | None = None
         self._playback: Playback | None = None
         self._flow: Playback | None = None
@@ -335,4 +336,9 @@ class Stream:
         if self._playback is not None and self._playback.held is not None:
             self._watcher.gates.leave(self._playback.held.name, self)
         self._watcher.ended(exchange)
-        self._on_end()
+        on_end, self._on_end = self._on_end, _nothing  # who holds this stream: no circle is left
+        on_end()
+
+
+def _nothing() -> None:
+    """Whoever wanted to know of the end has been told."""

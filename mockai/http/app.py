@@ -55,7 +55,7 @@ async def _around(request: web.Request, handler: Handler) -> web.StreamResponse:
     One for all, as each middleware is a part of what every request costs.
     """
     try:
-        require_ticking(request)
+        require_ticking(request.path)
         path = route_of(request)
         refused = await at_the_door(request, path) if is_watched(request, path) else None
         if refused is not None:

@@ -9,8 +9,6 @@ import select
 import time
 from collections.abc import Callable
 
-from aiohttp import web
-
 from mockai.core.errors import OpenAIError
 from mockai.http.control_calls import ROOT
 from mockai.http.control_errors import ControlError
@@ -23,11 +21,11 @@ STANDING = (
 )
 
 
-def require_ticking(request: web.Request) -> None:
+def require_ticking(path: str) -> None:
     """Refuse to serve while no time passes. Raises the error of the surface that was asked."""
     if not stands_still(time.monotonic_ns):
         return
-    if request.path.startswith(ROOT):
+    if path.startswith(ROOT):
         raise ControlError(503, STANDING, code=_CODE)
     raise OpenAIError(
         503, STANDING, type="server_error", code=_CODE, headers={"x-should-retry": "false"}

@@ -41,8 +41,9 @@ async def hear(session: Session, request: web.Request, handler: Handler) -> web.
     session.hearing.request()
     answer = await handler(request)
     # Looked for afterwards: a mark must be stamped when it comes.
-    session.hearing.asked(process_of(request, request.app[STATE]), at_ns)
-    if is_there(connection_of(request)):
+    connection = connection_of(request)
+    session.hearing.asked(process_of(connection, request.app[STATE]), at_ns)
+    if is_there(connection):
         session.hearing.answer()
     return answer
 

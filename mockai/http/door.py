@@ -7,6 +7,7 @@ that no spelling of a path goes around the door.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from aiohttp import web
 
@@ -42,16 +43,16 @@ async def at_the_door(request: web.Request, path: str) -> web.StreamResponse | N
     return None
 
 
-def cors_of(request: web.Request) -> tuple[Header, ...]:
+def cors_of(headers: Mapping[str, str], state: State) -> tuple[Header, ...]:
     """Return what an answer of `/v1` tells the browser that asked."""
-    origins = request.app[STATE].options.cors_origins
-    return allowing(origins, request.headers.get("Origin")) if origins else ()
+    origins = state.options.cors_origins
+    return allowing(origins, headers.get("Origin")) if origins else ()
 
 
 async def add_cors(request: web.Request, response: web.StreamResponse) -> None:
     """Add it to the answers that aiohttp writes; a stream's are part of its own head."""
     if route_of(request).startswith(_V1):
-        response.headers.update(cors_of(request))
+        response.headers.update(cors_of(request.headers, request.app[STATE]))
 
 
 def _refuse(state: State, error: ControlError) -> web.Response:

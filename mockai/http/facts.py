@@ -1,17 +1,17 @@
-"""From an aiohttp request to the facts that are kept of it, and to the session it belongs to."""
+"""From a request to the facts that are kept of it, and to the session it belongs to."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Literal
-
-from aiohttp import web
+from typing import Literal, Protocol
 
 from mockai.core import openai_errors
 from mockai.core.exchange import RequestFacts
 from mockai.engine.session import Session
 from mockai.engine.sessions import DEFAULT
+from mockai.http.internals import Connection
 from mockai.http.state import State
 
 KEY_PREFIX = "sk-mockai-"
@@ -33,7 +33,24 @@ _DIGITS = 10
 Via = Literal["prefix", "header", "key"]
 
 
-def session_of(request: web.Request, state: State) -> tuple[Session, Via | None]:
+class Asked(Protocol):
+    """What is looked at of a request, whether aiohttp serves it or the lane does."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def version(self) -> tuple[int, int]: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def keep_alive(self) -> bool: ...
+    @property
+    def match_info(self) -> Mapping[str, str]: ...
+
+
+def session_of(request: Asked, state: State) -> tuple[Session, Via | None]:
     """Return the session that a request belongs to: by prefix, header, key, else `default`.
 
     Raises `OpenAIError`: 404 for an unknown session, 401 for an unknown `sk-mockai-` key.
@@ -47,41 +64,42 @@ def session_of(request: web.Request, state: State) -> tuple[Session, Via | None]
     raise openai_errors.session_not_found(name)
 
 
-def _named_session(request: web.Request) -> tuple[str, Via | None]:
+def _named_session(request: Asked) -> tuple[str, Via | None]:
     prefix = request.match_info.get("session")
     if prefix is not None:
         return prefix, "prefix"
-    header = request.headers.get(SESSION_HEADER)
+    headers = request.headers
+    header = headers.get(SESSION_HEADER)
     if header is not None:
         return header, "header"
-    key = _key(request)
+    key = _key(headers)
     if key is not None and key.startswith(KEY_PREFIX):
         return key.removeprefix(KEY_PREFIX), "key"
     return DEFAULT, None
 
 
-def facts_of(request: web.Request, state: State, via: Via | None) -> RequestFacts:
+def facts_of(request: Asked, connection: Connection, state: State, via: Via | None) -> RequestFacts:
     """Return what is known before the body has been read."""
-    version = request.version
+    headers, (major, minor) = request.headers, request.version
     return RequestFacts(
         method=request.method,
         path=request.path,
-        headers=_headers(request),
-        key_id=_key_id(_key(request), state),
-        tag=request.headers.get("X-Mockai-Tag"),
-        traceparent=request.headers.get("traceparent"),
-        peer=_peer(request),
-        http_version=f"{version.major}.{version.minor}",
-        sdk_retry_count=_number(request.headers.get("x-stainless-retry-count")),
+        headers=_headers(headers),
+        key_id=_key_id(_key(headers), state.key_salt),
+        tag=headers.get("X-Mockai-Tag"),
+        traceparent=headers.get("traceparent"),
+        peer=_address(connection.peer),
+        http_version=f"{major}.{minor}",
+        sdk_retry_count=_number(headers.get("x-stainless-retry-count")),
         session_via=via,
     )
 
 
-def _headers(request: web.Request) -> dict[str, str | None]:
+def _headers(given: Mapping[str, str]) -> dict[str, str | None]:
     """Return the headers by name; what came several times, as proxies add it, as a list."""
     headers: dict[str, str | None] = {}
-    for given, value in request.headers.items():
-        name, keep = _known(given)
+    for written, value in given.items():
+        name, keep = _known(written)
         before = headers.get(name)
         whole = f"{before}, {value}" if before is not None else value
         headers[name] = whole[:_HEADER_LIMIT] if keep else None
@@ -95,30 +113,29 @@ def _known(name: str) -> tuple[str, bool]:
     return lower, lower in _KEPT or lower.startswith(_KEPT_PREFIXES)
 
 
-def _key(request: web.Request) -> str | None:
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+def _key(headers: Mapping[str, str]) -> str | None:
+    scheme, _, key = headers.get("Authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" and key.strip() else None
 
 
-def _key_id(key: str | None, state: State) -> str | None:
+def _key_id(key: str | None, salt: bytes) -> str | None:
     if key is None:
         return None
     data = key.encode("utf-8", "surrogateescape")
-    return "k_" + blake2b(data, key=state.key_salt, digest_size=6).hexdigest()
+    return "k_" + blake2b(data, key=salt, digest_size=6).hexdigest()
 
 
-def process_of(request: web.Request, state: State) -> int | None:
+def process_of(connection: Connection, state: State) -> int | None:
     """Return the process that asks, where that is to be known, and is one of this machine."""
-    if state.processes is None or request.transport is None:
+    if state.processes is None:
         return None
-    peer, own = map(request.transport.get_extra_info, ("peername", "sockname"))
+    peer, own = connection.peer, connection.own
     if not isinstance(peer, tuple) or not isinstance(own, tuple):
         return None
     return state.processes.asking(peer[1], own[1])
 
 
-def _peer(request: web.Request) -> str | None:
-    peer = request.transport.get_extra_info("peername") if request.transport else None
+def _address(peer: object) -> str | None:
     return f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else None
 
 

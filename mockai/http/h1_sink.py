@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from itertools import accumulate
 
@@ -73,19 +73,13 @@ class H1Sink:
 
     def start(self, status: int, headers: Sequence[Header]) -> None:
         """Set the head; it leaves with the next write."""
-        text = f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\ndate: {http_date()}\r\n"
-        is_measured = False
-        for name, value in headers:
-            text += f"{name}: {value}\r\n"
-            is_measured = is_measured or name == "content-length"
-        if is_measured:
+        if any(name == "content-length" for name, _ in headers):
             self._chunked = False
         elif self._chunked:
-            text += "transfer-encoding: chunked\r\n"
+            headers = (*headers, ("transfer-encoding", "chunked"))
         else:
             self.keep_alive = False
-        text += f"connection: {'keep-alive' if self.keep_alive else 'close'}\r\n\r\n"
-        self._head = text.encode("latin-1")
+        self._head = head_of(status, headers, keep_alive=self.keep_alive)
 
     def write(self, frames: Sequence[Frame]) -> bool:
         """Send frames in one system call; false when the kernel did not take all."""
@@ -264,6 +258,15 @@ class H1Sink:
             asyncio.get_running_loop().remove_writer(self._watched_fd)
             os.close(self._watched_fd)
             self._watched_fd = None
+
+
+def head_of(status: int, headers: Iterable[Header], *, keep_alive: bool) -> bytes:
+    """Return the head of an answer over HTTP/1.1."""
+    text = f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\ndate: {http_date()}\r\n"
+    for name, value in headers:
+        text += f"{name}: {value}\r\n"
+    text += f"connection: {'keep-alive' if keep_alive else 'close'}\r\n\r\n"
+    return text.encode("latin-1")
 
 
 def _parts_of(frame: Frame) -> Sequence[bytes]:

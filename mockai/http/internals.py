@@ -13,22 +13,25 @@ import logging
 import select
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from aiohttp import web
 from aiohttp.helpers import rfc822_formatted_time
+from aiohttp.http_parser import HttpRequestParser
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from mockai.core import openai_errors
 from mockai.http.crowd import Crowd, TurnedAway
-from mockai.http.tcp import Socket, has_left, reset_on_close, watch_for_end
+from mockai.http.tcp import Socket, has_ended, has_left, reset_on_close, watch_for_end
 
 CHECKED = (3, 12), (3, 14)
 """The oldest and the newest version of aiohttp that this was compared with."""
 _log = logging.getLogger("mockai")
 _numbers = itertools.count(1)
+_PARSER_COUNTS = hasattr(HttpRequestParser, "message_consumed")
 
 
 class Leaving(Protocol):
@@ -41,22 +44,64 @@ class Leaving(Protocol):
         """The connection is gone; `errno` of what ended it, `None` for a FIN."""
 
 
+class Service(Protocol):
+    """What serves one request past aiohttp's task, and calls `Connection.answered` in the end."""
+
+    def read(self, body: bytes) -> None:
+        """The body has come whole."""
+
+
+@dataclass(slots=True, eq=False)
+class Direct:
+    """A request that is served past aiohttp's task; names and meanings are `web.Request`'s."""
+
+    protocol: Connection
+    method: str
+    path: str
+    version: tuple[int, int]
+    headers: Mapping[str, str]
+    keep_alive: bool
+    match_info: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Which requests are served past aiohttp's task, and by whom.
+
+    `matches` returns what is variable in a path. `serve` gets the body, if it has come, and returns
+    who is to get it. A body must tell its length, `most` at most.
+    """
+
+    matches: Callable[[str], Mapping[str, str] | None]
+    serve: Callable[[Direct, bytes | None], Service | None]
+    most: int
+
+
 class Connection(RequestHandler):
-    """One client connection: counts its requests, and tells who is being served that it leaves."""
+    """One client connection: counts its requests, and tells who is being served that it leaves.
+
+    A request of the `lane` is served right where it was read: aiohttp's task, and a task of its
+    own for each request, take as long as a short answer does. Its queue is the same for both.
+    """
 
     __slots__ = (
+        "_awaited",
+        "_is_busy",
         "_newest_body",
+        "_service",
         "_watch",
         "crowd",
         "id",
         "is_half_closed",
         "is_lost",
+        "lane",
         "lost_errno",
         "nth_request",
         "served",
     )
 
     crowd: Crowd
+    lane: Lane | None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Give the connection its number."""
@@ -68,6 +113,9 @@ class Connection(RequestHandler):
         self.is_half_closed = False
         self._newest_body: StreamReader | None = None
         self._watch: select.epoll | None = None
+        self._is_busy = False
+        self._service: Service | None = None
+        self._awaited: StreamReader | None = None
         if isinstance(transport, asyncio.WriteTransport):
             # What aiohttp answers must be with the kernel before we write past its transport.
             transport.set_write_buffer_limits(high=0)
@@ -88,19 +136,139 @@ class Connection(RequestHandler):
         """The socket below, while there is one."""
         return None if self.transport is None else self.transport.get_extra_info("socket")
 
+    @property
+    def peer(self) -> object:
+        """The address of the client, while it is known."""
+        return None if self.transport is None else self.transport.get_extra_info("peername")
+
+    @property
+    def own(self) -> object:
+        """The address that it asked, likewise."""
+        return None if self.transport is None else self.transport.get_extra_info("sockname")
+
     def data_received(self, data: bytes) -> None:
-        """Tell who reads a body when it breaks off: aiohttp would let him wait for the rest."""
-        super().data_received(data)
+        """Serve what is of the lane here; let aiohttp's task know of the rest.
+
+        Who reads a body is told when it breaks off: aiohttp would let him wait for the rest.
+        """
+        waiter, self._waiter = self._waiter, None  # or aiohttp would wake its task
+        try:
+            super().data_received(data)
+        finally:
+            self._waiter = waiter
         if self._watch is None and self.transport is not None and not self.transport.is_reading():
             self._watch_for_end(self._left_unread, with_fin=True)
-        if self._messages:
-            self._newest_body = self._messages[-1][1]
+        if self._awaited is not None:
+            self._give_body()
+        if not self._messages:
+            return
+        self._newest_body = self._messages[-1][1]
+        self._serve_next()
         request = self._current_request
         if request is None or not self._messages or request.content.is_eof():
             return
         broken = self._messages[-1][0]
         if isinstance(broken, _ErrInfo):
             request.content.set_exception(web.RequestPayloadError(broken.message))
+
+    # ── past aiohttp's task ──────────────────────────────────────────────────────────────────
+
+    def _serve_next(self) -> None:
+        """Begin with the next request, if nobody is being served."""
+        waiter = self._waiter
+        if self._is_busy or waiter is None or waiter.done():
+            return
+        asked = self._of_the_lane()
+        if asked is None:
+            waiter.set_result(None)
+            return
+        lane, request = asked
+        _, body = self._messages.popleft()
+        self._consumed()
+        self._is_busy, self._newest_body = True, None
+        if body.is_eof() and not self._has_left():
+            lane.serve(request, _bytes_of(body))
+            return
+        self._awaited = self._newest_body = body
+        service = lane.serve(request, None)
+        if self._awaited is body:  # else it has been answered already
+            self._service = service
+            self._give_body()
+
+    def _of_the_lane(self) -> tuple[Lane, Direct] | None:
+        """Return the request that waits, if it waits alone and all that is to come can be awaited.
+
+        One whose body is of unknown length, or compressed, may break off: that is aiohttp's.
+        """
+        message, body = self._messages[0]
+        lane = self.lane
+        if lane is None or len(self._messages) > 1 or self._paused or isinstance(message, _ErrInfo):
+            return None
+        if message.method != "POST" or message.chunked or message.compression or message.upgrade:
+            return None
+        found = lane.matches(message.path)
+        if found is None:
+            return None
+        headers = message.headers
+        if not body.is_eof() and ("Expect" in headers or not _fits(headers, lane.most)):
+            return None
+        if body.total_bytes > lane.most:
+            return None
+        keep_alive = not message.should_close
+        return lane, Direct(self, "POST", message.path, message.version, headers, keep_alive, found)
+
+    def _consumed(self) -> None:
+        """Let aiohttp's parser know that a message was taken (since 3.14)."""
+        if _PARSER_COUNTS and self._parser is not None:
+            self._parser.message_consumed()
+
+    def _give_body(self) -> None:
+        """Give the body that is awaited, if it is whole by now, to who awaits it."""
+        if self._awaited is None or not self._awaited.is_eof():
+            return
+        if self._has_left() and not self.is_half_closed:
+            # Timers come after what is read in a turn: so the end is seen before the answer.
+            self._loop.call_later(0, self._give_last_body, self._awaited)
+            self._awaited = None
+        else:
+            body, self._awaited = self._awaited, None
+            self._give_last_body(body)
+
+    def _give_last_body(self, body: StreamReader) -> None:
+        if self._service is not None:
+            self._service.read(_bytes_of(body))
+
+    def _has_left(self) -> bool:
+        """Say whether the client has ended what it sends, although nobody has read that yet."""
+        sock = self.socket
+        return sock is None or has_ended(sock)
+
+    def answered(self, *, keep_alive: bool) -> None:
+        """Go on after a request of the lane: with the next one, or not at all."""
+        self._is_busy, self._service, self._awaited = False, None, None
+        if self.is_lost or self.transport is None or self.transport.is_closing():
+            return
+        if not keep_alive or self._close or (self.is_half_closed and not self._messages):
+            self.force_close()
+            return
+        self._keepalive = True
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if self._keepalive_handle is None and self._keepalive_timeout > 0:
+            self._limit_silence()
+        if self._messages:
+            self._serve_next()
+
+    def send(self, data: bytes) -> None:
+        """Write an answer that nobody counts: a refusal."""
+        if self.transport is not None:
+            self.transport.write(data)
+
+    def _process_keepalive(self) -> None:
+        """Close who asks nothing; who is served past aiohttp's task looks idle to it."""
+        if self._is_busy:
+            self._limit_silence()
+        else:
+            super()._process_keepalive()
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # asyncio's own type
         """Pass on a FIN: with bytes still buffered, `connection_lost` could come much later.
@@ -127,7 +295,7 @@ class Connection(RequestHandler):
     @property
     def _is_idle(self) -> bool:
         """True while the next request is waited for."""
-        return self._waiter is not None and not self._waiter.done()
+        return not self._is_busy and self._waiter is not None and not self._waiter.done()
 
     def _close_if_idle(self) -> None:
         """Close after a FIN that came between the end of an answer and the wait for the next."""
@@ -199,7 +367,7 @@ class Connection(RequestHandler):
             self.lost_errno = exc.errno
         if self.served is not None:
             self.served.lost(self.lost_errno)
-        self._newest_body = None  # it holds this connection: see H1Sink.release
+        self._newest_body = self._awaited = None  # they hold this connection: see H1Sink.release
         self.crowd.leave()
         super().connection_lost(exc)
 
@@ -240,6 +408,17 @@ class Taken(web.StreamResponse):
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Write no end."""
+
+
+def _bytes_of(body: StreamReader) -> bytes:
+    """Return a whole body. Its own reading would have the parser look for more, and wake us."""
+    return b"".join(getattr(body, "_buffer", ()))  # a body of nothing has no buffer
+
+
+def _fits(headers: Mapping[str, str], most: int) -> bool:
+    """Say whether a body that is still to come tells its length, and is not large."""
+    length = headers.get("Content-Length", "")
+    return length.isdecimal() and int(length) <= most
 
 
 def connection_of(request: web.BaseRequest) -> Connection:
@@ -297,7 +476,12 @@ def _one_line(message: str) -> str:
 
 
 async def listen(
-    runner: web.AppRunner, sock: socket.socket, *, backlog: int, crowd: Crowd | None = None
+    runner: web.AppRunner,
+    sock: socket.socket,
+    *,
+    backlog: int,
+    crowd: Crowd | None = None,
+    lane: Lane | None = None,
 ) -> asyncio.Server:
     """Accept connections on a bound socket, each as a `Connection` while there is room."""
     crowd = crowd or Crowd(sys.maxsize)
@@ -311,7 +495,7 @@ async def listen(
         if not crowd.enter():
             return TurnedAway()
         connection = Connection(server, loop=loop, **settings)
-        connection.crowd = crowd
+        connection.crowd, connection.lane = crowd, lane
         return connection
 
     return await loop.create_server(admitted, sock=sock, backlog=backlog)

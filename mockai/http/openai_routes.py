@@ -14,7 +14,7 @@ from mockai.core import openai_errors
 from mockai.core.dialects.models import model_card, model_list
 from mockai.core.errors import OpenAIError
 from mockai.http.facts import session_of
-from mockai.http.served_request import ServedRequest
+from mockai.http.served_request import refuse, serve
 from mockai.http.state import STATE
 
 _PREFIXES = ("", "/s/{session}")
@@ -47,12 +47,12 @@ async def get_model(request: web.Request) -> web.Response:
 
 async def unknown(request: web.Request) -> web.StreamResponse:
     """Answer a path or a method that is not served, and record it."""
-    return await ServedRequest(request).refuse(_not_served(request))
+    return refuse(request, _not_served(request))
 
 
 async def chat_completions(request: web.Request) -> web.StreamResponse:
     """`POST /v1/chat/completions`."""
-    return await ServedRequest(request).serve()
+    return await serve(request)
 
 
 def _require_live_session(request: web.Request) -> None:

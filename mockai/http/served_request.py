@@ -20,7 +20,8 @@ from mockai.core import openai_errors
 from mockai.core.dialects.chat import BODY_HEADERS, ENDPOINT, STREAM_HEADERS, plan_chat
 from mockai.core.dialects.chat_request import ChatRequest, parse_chat_request
 from mockai.core.errors import OpenAIError, ScriptedError
-from mockai.core.exchange import Cause, Connection
+from mockai.core.exchange import Cause
+from mockai.core.exchange import Connection as CarriedBy
 from mockai.core.matching import Incoming
 from mockai.core.plan import Plan
 from mockai.core.prompt_tokens import count_prompt_tokens
@@ -30,34 +31,39 @@ from mockai.engine.scripts import Chosen
 from mockai.engine.session import wall_clock
 from mockai.engine.stream import Stream
 from mockai.http.door import cors_of
-from mockai.http.facts import facts_of, process_of, session_of
+from mockai.http.facts import Asked, facts_of, process_of, session_of
 from mockai.http.h1_sink import H1Sink
-from mockai.http.internals import Taken, body_at_hand, connection_of
+from mockai.http.internals import Connection, Taken, body_at_hand, connection_of
 from mockai.http.state import STATE, State
 
 _log = logging.getLogger("mockai")
-_LARGE = 50_000  # bytes of body from which reading it, and counting its tokens, would be felt
-_CLOSING = {408, 413, 503}  # what is left of the request is not waited for
+LARGE = 50_000
+"""Bytes of body from which reading it, and counting its tokens, would be felt by other streams."""
+CLOSING = {408, 413, 503}
+"""What is left of a request that is answered so is not waited for."""
 NOT_KEPT = "(the refusal is not recorded: --redact or --no-bodies)"
 
 
 class ServedRequest:
-    """Serves one request from receipt to end."""
+    """One request and its record, from receipt to end, when `over` is called.
 
-    def __init__(self, request: web.Request) -> None:
-        self.request = request
-        self.state: State = request.app[STATE]
-        self.session, via = session_of(request, self.state)
-        connection = connection_of(request)
+    Whatever raises an `OpenAIError` is to be answered by `refused`.
+    """
+
+    def __init__(
+        self, request: Asked, connection: Connection, state: State, over: Callable[[], None]
+    ) -> None:
+        self.request, self.connection, self.state = request, connection, state
+        self.session, via = session_of(request, state)
         connection.nth_request += 1
         self.recorder = self.session.receive(
-            facts_of(request, self.state, via),
-            Connection(connection.id, connection.nth_request),
+            facts_of(request, connection, state, via),
+            CarriedBy(connection.id, connection.nth_request),
             wall_s=wall_clock(),
-            process=process_of(request, self.state),
+            process=process_of(connection, state),
         )
         self.recorder.request_id = _request_id(self.recorder.id)
-        self.cors = cors_of(request)
+        self.cors = cors_of(request.headers, state)
         self.sink = H1Sink(
             connection,
             chunked=request.version >= (1, 1),
@@ -65,48 +71,44 @@ class ServedRequest:
             half_close=self.session.settings.half_close,
         )
         self.chosen: Chosen | None = None
-        self.over = asyncio.Event()
-        self.stream = Stream(
-            self.recorder, self.sink, self.state.pacer, self.session, self.over.set
-        )
+        self.stream = Stream(self.recorder, self.sink, state.pacer, self.session, over)
         self.session.serve(self.stream)
 
-    async def serve(self) -> web.StreamResponse:
-        """Read, match, play, and wait for the end."""
-        try:
-            plan = await self._plan()
-            if plan is not None:
-                self.stream.play(plan, (*self._headers(plan), *self.cors))
-            await self.over.wait()
-        except OpenAIError as error:
-            return self._refused(error)
-        except Exception as error:  # noqa: BLE001 - a bug of ours fails this exchange only
-            if self.stream.exchange is None:  # else the client left while we were at it
-                _log.exception("exchange %s failed", self.recorder.id)
-                self.stream.crashed(error)
-        finally:
-            self._let_go()
-        return Taken(keep_alive=self.sink.keep_alive)
+    # ── from the body to the plan ────────────────────────────────────────────────────────────
 
-    async def refuse(self, error: OpenAIError) -> web.StreamResponse:
-        """Answer with an error."""
+    def asked(self, raw: bytes) -> ChatRequest:
+        """Return what is asked, noted whether it can be read or not. Raises the API's refusal."""
+        self.session.asked(self.recorder, raw)
+        kept, chat = self.state.options.keeping.kept(raw), None
         try:
-            return self._refused(error)
+            chat = parse_chat_request(raw)
         finally:
-            self._let_go()
+            self._note_body(kept, chat)
+        return chat
 
-    async def _plan(self) -> Plan | None:
-        """Return what to play; `None` when the exchange has ended while it was being read."""
-        raw = await self._read()
-        chat = await self._asked(raw)
+    async def asked_much(self, raw: bytes) -> ChatRequest:
+        """Do the same off the loop; the client may leave while it is read."""
+        self.session.asked(self.recorder, raw)
+        kept, chat = self.state.options.keeping.kept(raw), None
+        self._note_body(kept, None)
+        try:
+            chat = await asyncio.to_thread(parse_chat_request, raw)
+        finally:
+            self._note_body(kept, chat)
+        return chat
+
+    def choose(self, chat: ChatRequest, prompt_tokens: int) -> Callable[[], Plan] | None:
+        """Return what makes the plan: a scenario answers. Raises the API's refusal.
+
+        `None` when the exchange has ended by now: the client left, or a reset cut it.
+        """
         if self.state.closing.is_set():
             raise openai_errors.shutting_down()
         if self.session.ended_at_ns is not None:
             raise openai_errors.session_ended(self.session.id)
-        prompt_tokens = await _prompt_tokens(chat, len(raw))
-        if self.stream.exchange is not None:  # the client left, or a reset cut it: match nothing
+        if self.stream.exchange is not None:
             return None
-        chosen = self.session.scripts.match(self._incoming(chat))
+        self.chosen = chosen = self.session.scripts.match(self._incoming(chat))
         self._note_choice(chosen)
         limit = chosen.entry.take(
             max(prompt_tokens, chat.max_tokens or 0),  # what the API counts before it answers
@@ -115,10 +117,15 @@ class ServedRequest:
         )
         if limit is not None:
             raise limit
-        encoding = get_encoding(encoding_for_model(chat.model)[0])
-        planned = partial(self._planned, chat, chosen, encoding, prompt_tokens, int(wall_clock()))
-        is_much = chosen.entry.is_much(chat, encoding, ordinal=chosen.ordinal)
-        return await asyncio.to_thread(_rendered, planned) if is_much else planned()
+        encoding = encoding_of(chat)
+        return partial(self._planned, chat, chosen, encoding, prompt_tokens, int(wall_clock()))
+
+    def is_much(self, chat: ChatRequest) -> bool:
+        """Say whether what was chosen takes so long to plan that other streams would feel it."""
+        chosen = self.chosen
+        return chosen is not None and chosen.entry.is_much(
+            chat, encoding_of(chat), ordinal=chosen.ordinal
+        )
 
     def _planned(
         self,
@@ -138,20 +145,6 @@ class ServedRequest:
             usage_report=self.recorder.policy.settle.usage,
         )
 
-    async def _asked(self, raw: bytes) -> ChatRequest:
-        """Return what is asked, noted whether it can be read or not. Raises the API's refusal."""
-        self.session.asked(self.recorder, raw)
-        kept, chat = self.state.options.keeping.kept(raw), None
-        try:
-            if len(raw) > _LARGE:
-                self._note_body(kept, None)  # the client may leave while it is read
-                chat = await asyncio.to_thread(parse_chat_request, raw)
-            else:
-                chat = parse_chat_request(raw)
-        finally:
-            self._note_body(kept, chat)
-        return chat
-
     def _note_body(self, kept: tuple[bytes, bool], chat: ChatRequest | None) -> None:
         body, truncated = kept
         self.recorder.request = self.recorder.request.asking(
@@ -169,11 +162,16 @@ class ServedRequest:
         return Incoming(chat, path, request.headers, self.recorder.seq)
 
     def _note_choice(self, chosen: Chosen) -> None:
-        self.chosen = chosen
         recorder, scenario = self.recorder, chosen.entry.scenario
         recorder.scenario, recorder.seed = scenario.name, chosen.base
         recorder.ordinal = chosen.ordinal
         recorder.policy = scenario.policy or recorder.policy
+
+    # ── playing and ending ───────────────────────────────────────────────────────────────────
+
+    def play(self, plan: Plan) -> None:
+        """Begin: from here on the plan's timeline runs."""
+        self.stream.play(plan, (*self._headers(plan), *self.cors))
 
     def _headers(self, plan: Plan) -> tuple[tuple[str, str], ...]:
         """Return what comes with the plan's own headers, each name once."""
@@ -187,36 +185,94 @@ class ServedRequest:
         fixed = {**dict([named]), **_FIXED_HEADERS, **limits}
         return tuple((name, value) for name, value in fixed.items() if name not in own)
 
-    async def _read(self) -> bytes:
-        limits = self.state.options.limits
-        raw = body_at_hand(self.request)
-        try:
-            if raw is None:
-                async with asyncio.timeout(limits.idle_s):
-                    raw = await self.request.read()
-        except web.RequestPayloadError:  # a chunk or a compression that cannot be read
-            raise openai_errors.invalid_json() from None
-        except TimeoutError:
-            raise openai_errors.request_timeout(limits.idle_s) from None
-        except web.HTTPRequestEntityTooLarge:
-            raise openai_errors.body_too_large(limits.body) from None
-        if len(raw) > limits.body:
-            raise openai_errors.body_too_large(limits.body)
-        return raw
-
-    def _refused(self, error: OpenAIError) -> web.Response:
+    def refused(self, error: OpenAIError) -> web.Response:
+        """End the record, and return the answer."""
         # A refusal quotes what was sent, so it is not kept where that must not be.
         is_private = self.state.options.keeping.is_private
         scripted: Cause = "scripted" if isinstance(error, ScriptedError) else "refused"
         self.stream.refuse(error.status, NOT_KEPT if is_private else error.message, scripted)
         answer = error_response(error, request_id=self.recorder.request_id)
-        if error.status in _CLOSING or self.request.content.exception() is not None:
+        if error.status in CLOSING:
             answer.force_close()
         return answer
 
-    def _let_go(self) -> None:
+    def failed(self, error: Exception) -> None:
+        """End the record: a bug of ours fails this exchange only."""
+        if self.stream.exchange is None:  # else the client left while we were at it
+            _log.exception("exchange %s failed", self.recorder.id, exc_info=error)
+            self.stream.crashed(error)
+
+    def let_go(self) -> None:
+        """Let go of the connection, and of the session."""
         self.session.done(self.stream)
         self.sink.release()
+
+
+async def serve(request: web.Request) -> web.StreamResponse:
+    """Read, match, play, and wait for the end, in a task of aiohttp's."""
+    over = asyncio.Event()
+    served = ServedRequest(request, connection_of(request), request.app[STATE], over.set)
+    try:
+        raw = await _read(request)
+        plan = await _plan(served, raw)
+        if plan is not None:
+            served.play(plan)
+        await over.wait()
+    except OpenAIError as error:
+        return _answer(request, served.refused(error))
+    except Exception as error:  # noqa: BLE001 - see `failed`
+        served.failed(error)
+    finally:
+        served.let_go()
+    return Taken(keep_alive=served.sink.keep_alive)
+
+
+def refuse(request: web.Request, error: OpenAIError) -> web.StreamResponse:
+    """Record a request to a model, and answer it with an error."""
+    served = ServedRequest(request, connection_of(request), request.app[STATE], lambda: None)
+    try:
+        return _answer(request, served.refused(error))
+    finally:
+        served.let_go()
+
+
+def _answer(request: web.Request, answer: web.Response) -> web.Response:
+    """Return a refusal, after which nothing can come if the body has broken off."""
+    if request.content.exception() is not None:
+        answer.force_close()
+    return answer
+
+
+async def _plan(served: ServedRequest, raw: bytes) -> Plan | None:
+    """Return what to play, and do what takes long off the loop; `None` when all is over by now."""
+    if len(raw) <= LARGE:
+        chat = served.asked(raw)
+        tokens = count_tokens(chat)
+    else:
+        chat = await served.asked_much(raw)
+        tokens = await asyncio.to_thread(count_tokens, chat)
+    planned = served.choose(chat, tokens)
+    if planned is None:
+        return None
+    return await asyncio.to_thread(rendered, planned) if served.is_much(chat) else planned()
+
+
+async def _read(request: web.Request) -> bytes:
+    limits = request.app[STATE].options.limits
+    raw = body_at_hand(request)
+    try:
+        if raw is None:
+            async with asyncio.timeout(limits.idle_s):
+                raw = await request.read()
+    except web.RequestPayloadError:  # a chunk or a compression that cannot be read
+        raise openai_errors.invalid_json() from None
+    except TimeoutError:
+        raise openai_errors.request_timeout(limits.idle_s) from None
+    except web.HTTPRequestEntityTooLarge:
+        raise openai_errors.body_too_large(limits.body) from None
+    if len(raw) > limits.body:
+        raise openai_errors.body_too_large(limits.body)
+    return raw
 
 
 def error_response(error: OpenAIError, *, request_id: str | None = None) -> web.Response:
@@ -228,7 +284,7 @@ def error_response(error: OpenAIError, *, request_id: str | None = None) -> web.
     )
 
 
-def _rendered(planned: Callable[[], Plan]) -> Plan:
+def rendered(planned: Callable[[], Plan]) -> Plan:
     """Return a plan whose body, if it is one, has been rendered once: what can be kept is kept."""
     plan = planned()
     if not plan.stream:
@@ -236,15 +292,16 @@ def _rendered(planned: Callable[[], Plan]) -> Plan:
     return plan
 
 
-async def _prompt_tokens(chat: ChatRequest, size: int) -> int:
-    encoding = get_encoding(encoding_for_model(chat.model)[0])
+def encoding_of(chat: ChatRequest) -> Encoding:
+    """Return the encoding of the model that is asked."""
+    return get_encoding(encoding_for_model(chat.model)[0])
 
-    def count() -> int:
-        return count_prompt_tokens(
-            chat.messages, tools=chat.tools, model=chat.model, encoding=encoding
-        )
 
-    return count() if size <= _LARGE else await asyncio.to_thread(count)
+def count_tokens(chat: ChatRequest) -> int:
+    """Return the tokens of the prompt."""
+    return count_prompt_tokens(
+        chat.messages, tools=chat.tools, model=chat.model, encoding=encoding_of(chat)
+    )
 
 
 _FIXED_HEADERS: Mapping[str, str] = {

@@ -30,6 +30,7 @@ from mockai.engine.sink import AHEAD
 from mockai.http.app import make_app
 from mockai.http.crowd import TOO_MANY, Crowd, Faults, descriptors, room_for
 from mockai.http.internals import listen, stop_accepting
+from mockai.http.lane import lane
 from mockai.http.processes import Processes
 from mockai.http.state import ServerOptions, State
 from mockai.http.tcp import bound_run_ahead, notice_silence
@@ -71,7 +72,9 @@ class Server:
         limits = self.options.limits
         bound_run_ahead(sock, AHEAD)
         notice_silence(sock, peer_s=limits.peer_s, write_s=limits.write_s)
-        self._listener = await listen(self._runner, sock, backlog=BACKLOG, crowd=self._state.crowd)
+        self._listener = await listen(
+            self._runner, sock, backlog=BACKLOG, crowd=self._state.crowd, lane=lane(self._state)
+        )
         self.url = _url(self.options.host, sock.getsockname()[1])
         return self
 

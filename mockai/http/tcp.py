@@ -60,6 +60,15 @@ def has_left(sock: Socket) -> bool:
         return True
 
 
+def has_ended(sock: Socket) -> bool:
+    """Say the same for less, before each answer; behind what is unread, Linux alone tells it."""
+    if not IS_LINUX:
+        return has_left(sock)
+    look = select.poll()
+    look.register(sock.fileno(), select.POLLRDHUP)
+    return bool(look.poll(0))
+
+
 def queue_of(sock: Socket | None) -> Queue | None:
     """Return how far a connection's bytes are; `None` where the system does not tell.
 

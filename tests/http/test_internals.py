@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import helpers, streams, web, web_protocol
+from aiohttp import helpers, http_parser, streams, web, web_protocol
 
 import mockai
 from mockai.http.internals import CHECKED, Connection, Taken
@@ -42,6 +42,7 @@ SIGNATURES: list[tuple[Callable[..., Any], str]] = [
     (helpers.rfc822_formatted_time, ""),
 ]
 ATTRIBUTES = [
+    "_close",
     "_current_request",
     "_keepalive",
     "_keepalive_handle",
@@ -49,6 +50,8 @@ ATTRIBUTES = [
     "_loop",
     "_messages",
     "_next_keepalive_close_time",
+    "_parser",
+    "_paused",
     "_waiter",
     "transport",
 ]
@@ -118,6 +121,7 @@ def test_a_connection_waits_keeps_and_drops_as_we_read_it() -> None:
             **runner.server._kwargs,  # noqa: SLF001 - as `listen` does
         )
         connection.crowd = Nobody()  # type: ignore[assignment]
+        connection.lane = None
         connection.connection_made(Nowhere())
         await asyncio.sleep(0)
         is_waiting = connection._waiter is not None and not connection._waiter.done()  # noqa: SLF001
@@ -134,6 +138,18 @@ def test_a_connection_waits_keeps_and_drops_as_we_read_it() -> None:
     assert is_waiting
     assert knows_its_end
     assert [len(pair) for pair in came] == [2]
+
+
+def test_a_message_and_its_body_tell_what_the_lane_asks_of_them() -> None:
+    """A whole body lies in pieces in a buffer; one of nothing has none."""
+    for name in (
+        *("method", "path", "version", "headers"),
+        *("should_close", "chunked", "compression", "upgrade"),
+    ):
+        assert hasattr(http_parser.RawRequestMessage, name), __doc__
+    assert {"_buffer", "total_bytes"} <= set(streams.StreamReader.__slots__)
+    assert getattr(streams.EMPTY_PAYLOAD, "_buffer", ()) == ()
+    assert streams.EMPTY_PAYLOAD.total_bytes == 0
 
 
 class Nowhere(asyncio.Transport):
