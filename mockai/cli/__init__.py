@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module, metadata
 
+from mockai.cli.loading import pause_the_collector, resume_the_collector
 from mockai.cli.options import OptionError
 
 COMMANDS = {
@@ -25,17 +26,23 @@ COMMANDS = {
     "demo": "watch a Stop button that does not stop, and one that does",
 }
 
+_SERVING = ("serve", "run")
+"""They load most of what they need later, and then let the collector work again themselves."""
+
 _UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EPIPE, errno.EIO)
 """How writing to stdout fails: a full disk, or a reader that has left."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
+    pause_the_collector()
     try:
         _refuse_namesake()
         own, command_line = _cut(sys.argv[1:] if arguments is None else arguments)
         asked = _parser().parse_args(own, argparse.Namespace(argv=command_line))
         command = import_module(f"mockai.cli.{asked.command}")
+        if asked.command not in _SERVING:
+            resume_the_collector()
         code: int = command.run(asked)
         sys.stdout.flush()  # here, where it can still be said that it does not work
     except OSError as error:
@@ -51,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"mockai: {error}", file=sys.stderr)
         return 2
+    finally:
+        resume_the_collector()
     return code
 
 

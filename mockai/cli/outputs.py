@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mockai.cli.options import OptionError, add_option
+from mockai.core.report_forms import draw
 
 if TYPE_CHECKING:
     from mockai.core.run_report import RunReport
 
-FORMATS = ("text", "json", "junit", "markdown", "html")
 _FILES = {
     "junit": ("junit", "a JUnit XML file to write: a test case for each check"),
     "summary": ("markdown", "a Markdown file to append to, such as $GITHUB_STEP_SUMMARY"),
@@ -38,32 +37,7 @@ def write_outputs(asked: argparse.Namespace, report: RunReport) -> None:
     for name, (form, _) in _FILES.items():
         path: Path | None = getattr(asked, name)
         if path is not None:
-            _write(path, render(report, form), appending=name == "summary")
-
-
-def render(report: RunReport, format: str) -> str:
-    """Return the report in one of `FORMATS`."""
-    return _renderer(format)(report)
-
-
-def _renderer(format: str) -> Callable[[RunReport], str]:
-    if format == "json":
-        return _json
-    if format == "junit":
-        from mockai.core.junit import render_junit as drawn
-    elif format == "markdown":
-        from mockai.core.markdown_report import render_markdown as drawn
-    elif format == "html":
-        from mockai.core.html_report import render_html as drawn
-    else:
-        from mockai.core.text_report import render_text as drawn
-    return drawn
-
-
-def _json(report: RunReport) -> str:
-    import json
-
-    return json.dumps(report.to_json(), indent=2) + "\n"
+            _write(path, draw(report, form), appending=name == "summary")
 
 
 def _write(path: Path, text: str, *, appending: bool) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from mockai.cli.judging import add_judging_options, demands_of
 from mockai.cli.options import OptionError, add_option, choice
-from mockai.cli.outputs import FORMATS, render, say, write_outputs
+from mockai.cli.outputs import say, write_outputs
+from mockai.core.report_forms import FORMS, draw
 
 if TYPE_CHECKING:
     from mockai.client.reports import Demand
@@ -29,7 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_option(
         parser,
         "--format",
-        kind=choice(FORMATS),
+        kind=choice(FORMS),
         default="text",
         help="what is printed: text, json, junit, markdown, html",
     )
@@ -46,7 +47,7 @@ def run(asked: argparse.Namespace) -> int:
         say(f"mockai: {error}")
         return 1
     report = _from_server(asked, demands) if asked.file is None else _from_file(asked, demands)
-    print(render(report, asked.format), end="")
+    print(draw(report, asked.format), end="")
     write_outputs(asked, report)
     return 0 if report.passed else 1
 

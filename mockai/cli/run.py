@@ -89,13 +89,18 @@ def run(asked: argparse.Namespace) -> int:
 
 
 def _gate(asked: argparse.Namespace) -> int:
+    from mockai.cli.loading import resume_the_collector
     from mockai.core.exit_code import exit_code
     from mockai.core.loading import read_scenarios
+    from mockai.http.loading import load_without_certificates
+
+    load_without_certificates()
     from mockai.http.server import ServerThread
 
     scenarios = read_scenarios(asked.scenario) if asked.scenario else []
     demands = demands_of(scenarios, asked.checks)
     server = ServerThread(_options(asked, scenarios)).start()
+    resume_the_collector()
     try:
         ending, report = _play(server.url, asked, demands)
     finally:

@@ -69,12 +69,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(asked: argparse.Namespace) -> int:
     """Serve until told to stop."""
     import asyncio
-    import gc
 
-    gc.disable()  # until it serves: all that is loaded now stays, so looking through it is in vain
     from mockai.cli.logs import configure
+    from mockai.http.loading import load_without_certificates
 
     configure(asked)
+    load_without_certificates()
     return asyncio.run(_serve(asked))
 
 

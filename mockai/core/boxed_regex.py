@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-import regex
+if TYPE_CHECKING:
+    import regex
 
 MAX_LENGTH = 1_000
 MAX_SIZE = 100_000
@@ -28,6 +30,8 @@ def compiled(pattern: str) -> regex.Pattern[str]:
         raise ValueError(f"a pattern has {MAX_LENGTH:,} characters at most (got {len(pattern):,})")
     if _size(pattern) > MAX_SIZE:
         raise ValueError(f"its repeats come to more than {MAX_SIZE:,} characters")
+    import regex  # noqa: PLC0415 - 10 ms of a start, which only who has a pattern should pay
+
     try:
         return regex.compile(pattern)
     except regex.error as error:

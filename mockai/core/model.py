@@ -58,7 +58,7 @@ def _uncoerced(schema: Any) -> Any:
 class Model(BaseModel):
     """Frozen, and strict about keys that it does not know."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     @classmethod
     def __get_pydantic_core_schema__(

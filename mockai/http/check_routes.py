@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -11,12 +10,8 @@ from pydantic import Field
 
 from mockai.core.checks import CheckEntry, check_of
 from mockai.core.findings import findings
-from mockai.core.html_report import render_html
-from mockai.core.junit import render_junit
-from mockai.core.markdown_report import render_markdown
 from mockai.core.model import Model
-from mockai.core.run_report import RunReport
-from mockai.core.text_report import render_text
+from mockai.core.report_forms import FORMS, MEDIA_TYPES, draw
 from mockai.core.units import Duration
 from mockai.http.control_answers import FindingsShown, Report, VerdictsShown
 from mockai.http.control_calls import (
@@ -63,29 +58,21 @@ async def list_findings(request: web.Request) -> web.Response:
 async def show_report(request: web.Request) -> web.Response:
     """Show the report of a session as it stands, in the form that is asked for."""
     wanted = request.query.get("format", "json")
-    if wanted not in FORMATS:
-        raise invalid("format", f"'format' must be one of {', '.join(FORMATS)} (got {wanted!r})")
+    if wanted not in FORMS:
+        raise invalid("format", f"'format' must be one of {', '.join(FORMS)} (got {wanted!r})")
     session = session_of(request)
     if wanted == "json":
         return web.json_response(report(session))
-    media_type, render = _DRAWN[wanted]
-    text = await asyncio.to_thread(render, run_report(session))  # it may be long: not on the loop
-    return web.Response(text=text, content_type=media_type, headers=_NO_SNIFFING)
+    # It may be long: not on the loop.
+    text = await asyncio.to_thread(draw, run_report(session), wanted)
+    return web.Response(text=text, content_type=MEDIA_TYPES[wanted], headers=_NO_SNIFFING)
 
 
-_DRAWN: dict[str, tuple[str, Callable[[RunReport], str]]] = {
-    "text": ("text/plain", render_text),
-    "junit": ("application/xml", render_junit),
-    "markdown": ("text/markdown", render_markdown),
-    "html": ("text/html", render_html),
-}
 _NO_SNIFFING = {"x-content-type-options": "nosniff"}  # what clients said stands in it
-FORMATS = ("json", *_DRAWN)
-"""The forms of a report."""
 
 _REPORTS: dict[str, Any] = {
     "application/json": Report,
-    **{media_type: {"type": "string"} for media_type, _ in _DRAWN.values()},
+    **{MEDIA_TYPES[form]: {"type": "string"} for form in FORMS if form != "json"},
 }
 CALLS = (
     Call(
@@ -108,7 +95,7 @@ CALLS = (
         path=f"{SESSION}/report",
         handler=show_report,
         about="The report of a session as it stands.",
-        query=(Query("format", {"type": "string", "enum": list(FORMATS)}, "its form"),),
+        query=(Query("format", {"type": "string", "enum": list(FORMS)}, "its form"),),
         answer=_REPORTS,
     ),
 )

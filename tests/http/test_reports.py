@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mockai.http.check_routes import FORMATS
+from mockai.core.report_forms import FORMS
 from tests.support.control import Control
 from tests.support.raw import Connect
 
@@ -19,7 +19,7 @@ BEGINS = {
 
 def test_there_is_no_other_form() -> None:
     """Each is tried below."""
-    assert tuple(BEGINS) == FORMATS
+    assert tuple(BEGINS) == FORMS
 
 
 @pytest.mark.parametrize("form", BEGINS)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from mockai.core.tokens import (
     get_encoding,
     load_encoding,
 )
-from mockai.core.vocabulary import VOCABULARIES, package_data
+from mockai.core.vocabulary import VOCABULARIES, package_data, packed, published, read_ranks
 from scripts import vocabulary as script
 
 ROOT = Path(__file__).parents[2]
@@ -142,25 +143,25 @@ def test_an_encoding_is_loaded_once_and_says_which_it_is() -> None:
 
 def packed_cl100k() -> bytes:
     """The packed file as it ships."""
-    return (package_data() / "cl100k_base.tiktoken.gz").read_bytes()
+    return (package_data() / "cl100k_base.tokens.z").read_bytes()
 
 
 @pytest.mark.parametrize(
     "damage",
     [
         pytest.param(None, id="missing"),
-        pytest.param(lambda packed: b"", id="empty"),
-        pytest.param(lambda packed: packed[:1000], id="cut short"),
-        pytest.param(lambda packed: b"version https://git-lfs.github.com/spec/v1", id="not gzip"),
-        pytest.param(lambda packed: packed[:5000] + b"\xff" * 9 + packed[5009:], id="garbled"),
-        pytest.param(lambda packed: gzip.compress(b"IQ== 0\n"), id="another file"),
+        pytest.param(lambda whole: b"", id="empty"),
+        pytest.param(lambda whole: whole[:1000], id="cut short"),
+        pytest.param(lambda whole: b"version https://git-lfs.github.com/spec/v1", id="not packed"),
+        pytest.param(lambda whole: whole[:5000] + b"\xff" * 9 + whole[5009:], id="garbled"),
+        pytest.param(lambda whole: packed([b"!"]), id="another file"),
     ],
 )
 def test_a_damaged_file_is_one_sentence_with_the_path_and_the_cure(
     damage: Callable[[bytes], bytes] | None, tmp_path: Path
 ) -> None:
     """Whatever is wrong with the file, the message is the same and names it."""
-    path = tmp_path / "cl100k_base.tiktoken.gz"
+    path = tmp_path / "cl100k_base.tokens.z"
     if damage is not None:
         path.write_bytes(damage(packed_cl100k()))
     with pytest.raises(VocabularyError) as caught:
@@ -171,7 +172,7 @@ def test_a_damaged_file_is_one_sentence_with_the_path_and_the_cure(
 
 def test_a_sound_file_is_read_from_any_directory(tmp_path: Path) -> None:
     """The loader reads the directory it is given; it is the file that the tests above damage."""
-    (tmp_path / "cl100k_base.tiktoken.gz").write_bytes(packed_cl100k())
+    (tmp_path / "cl100k_base.tokens.z").write_bytes(packed_cl100k())
     assert load_encoding("cl100k_base", tmp_path).count("hello world") == 2
 
 
@@ -313,8 +314,23 @@ def test_drift_is_named_field_by_field(tmp_path: Path) -> None:
     ]
 
 
-def test_packing_is_deterministic() -> None:
-    """A packed file holds no name and no time of its making."""
-    packed = script.packed(b"IQ== 0\n")
-    assert gzip.decompress(packed) == b"IQ== 0\n"
-    assert packed[3:8] == bytes(5)  # no flags, no time
+def test_other_tokens_than_openai_published_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is sound by our own digest may still not be what OpenAI published."""
+    name, tokens = "cl100k_base", [b"!", b'"']
+    data = zlib.decompress(packed(tokens))
+    ours = replace(VOCABULARIES[name], size=2, digest=sha256(data).hexdigest())
+    (tmp_path / ours.file_name).write_bytes(packed(tokens))
+    monkeypatch.setattr(script, "VOCABULARIES", {name: ours})
+    assert script.check(tmp_path) == [f"{name}: other tokens than in OpenAI's file"]
+
+
+def test_what_is_packed_is_what_is_read_and_published(tmp_path: Path) -> None:
+    """The file holds nothing but the tokens; published they are lines of base64 and rank."""
+    tokens = [b"!", b"\xff\x00", b" the"]
+    digest = sha256(zlib.decompress(packed(tokens))).hexdigest()
+    ours = replace(VOCABULARIES["cl100k_base"], size=3, digest=digest)
+    (tmp_path / ours.file_name).write_bytes(packed(tokens))
+    assert read_ranks(ours, tmp_path) == {b"!": 0, b"\xff\x00": 1, b" the": 2}
+    assert published(tokens) == b"IQ== 0\n/wA= 1\nIHRoZQ== 2\n"
