@@ -41,6 +41,8 @@ def cases(*, quick: bool) -> Iterator[Case]:
     loop = ("loop", "--streams", "50", "--seconds", "0.4" if quick else "1")
     yield Case("200 tokens each", "unlimited", at_once, 50, loop)
     yield Case("4000 tokens each", "unlimited", Answer(tokens=4_000, rate=0), 50, loop)
+    one_by_one = Answer(tokens=4_000, rate=0, single=True)
+    yield Case("4000 tokens, one by one", "unlimited", one_by_one, 50, loop)
     yield Case("50 connections", "plain", at_once, 50, (*loop, "--plain", "1"))
     yield from (_detection(100, every=2),) if quick else _detections()
     flow = Answer(tokens=60, rate=1_000, ttft=0.01)

@@ -1,6 +1,8 @@
 /* The floor: what one thread of C with epoll needs to pace the same bytes.
  *
- *   floor --tokens N --rate R --ttft S      R 0: as fast as the kernel takes it, 16 KB per send
+ *   floor --tokens N --rate R --ttft S --single 0
+ *
+ * R 0: as fast as the kernel takes it, 16 KB per send, or with --single 1 an event per send.
  *
  * Every stream sends the same pre-framed answer; due times lie on a wheel of 0.5 ms slots, and a
  * timerfd sleeps until the next slot in use. It reads no more of a request than its length and
@@ -34,7 +36,7 @@ struct conn {
 };
 
 static double rate = 50, ttft = 0.2;
-static int tokens = 200, ep, timer;
+static int tokens = 200, single, ep, timer;
 static char *answer, plain[8192];
 static size_t *ends, plain_len;             /* ends[i]: where frame i ends; frame 0 is the head */
 static struct conn *wheel[SLOTS];
@@ -125,7 +127,11 @@ static int send_to(struct conn *c, size_t end) {  /* 0: all of it; 1: the kernel
 
 static void pump(struct conn *c) {          /* unpaced: the rest of the answer */
     struct epoll_event e = {.data.ptr = c};
-    int full = send_to(c, ends[tokens]);
+    int full = 0;
+    if (single)
+        for (int i = 0; i <= tokens && !full; i++) full = send_to(c, ends[i]);
+    else
+        full = send_to(c, ends[tokens]);
     if (full < 0) { drop(c); return; }
     e.events = full ? EPOLLIN | EPOLLOUT : EPOLLIN;
     if (full || c->next) epoll_ctl(ep, EPOLL_CTL_MOD, c->fd, &e);
@@ -202,6 +208,7 @@ int main(int argc, char **argv) {
         if (!strcmp(argv[i], "--tokens")) tokens = atoi(argv[i + 1]);
         else if (!strcmp(argv[i], "--rate")) rate = atof(argv[i + 1]);
         else if (!strcmp(argv[i], "--ttft")) ttft = atof(argv[i + 1]);
+        else if (!strcmp(argv[i], "--single")) single = atoi(argv[i + 1]);
         else { fprintf(stderr, "floor: unknown option %s\n", argv[i]); return 2; }
     }
     build();

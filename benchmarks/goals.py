@@ -111,6 +111,13 @@ GOALS = (
         for tokens in (200, 4_000)
     ),
     Goal(
+        "unlimited, one write per token, to the C floor's",
+        0.7,
+        ratio("unlimited", "4000 tokens, one by one", "per_second", "floor"),
+        " ×",
+        least=True,
+    ),
+    Goal(
         "plain requests per second, to the naive aiohttp handler's",
         0.6,
         ratio("plain", "50 connections", "per_second", "naive"),

@@ -26,11 +26,15 @@ RECORDING = "recording"  # mockai too, with the stamps of its record to be had
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What every server is to answer; a rate of 0 sends at once. `ttft` in s."""
+    """What every server is to answer; a rate of 0 sends at once. `ttft` in s.
+
+    `single` gives each token a write of its own; the naive server does so anyway.
+    """
 
     tokens: int
     rate: float
     ttft: float = 0.2
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,8 @@ def _command(name: str, answer: Answer, tools: Tools, port: int) -> list[str]:
         return [sys.executable, "-m", "benchmarks.recording"]
     program = [tools.floor] if name == "floor" else [sys.executable, "-m", "benchmarks.naive"]
     said = {"--tokens": answer.tokens, "--rate": answer.rate, "--ttft": answer.ttft}
+    if name == "floor":
+        said["--single"] = int(answer.single)
     return [*program, *(str(word) for pair in said.items() for word in pair)]
 
 
@@ -153,6 +159,8 @@ def _put_scenario(port: int, answer: Answer) -> None:
     if answer.rate:
         pace = {"ttft": f"{answer.ttft * 1000:g}ms", "tokens_per_second": answer.rate}
         scenario["pace"] = pace
+    if answer.single:
+        scenario["pace"] = {"coalesce": False}
     connection = http.client.HTTPConnection("127.0.0.1", port)
     connection.request(
         "PUT",

@@ -198,6 +198,7 @@ class _Compiler:
             holds=places.holds(self._holds),
             finish_reason=self._reason or ("tool_calls" if self._tools else "stop"),
             paced=self._ns(self._clock_s) > 0,
+            coalesce=self._scenario.pace.coalesce,
             faults=places.faults(self._faults),
             usage=self._figures,
             speed=self._speed,

@@ -108,6 +108,8 @@ class Reply:
         return column
 
     speed: float = 1.0
+    coalesce: bool = True
+    """True when frames that are due together share a write."""
     columns: dict[object, list[bytes | None]] | None = field(
         default=None, compare=False, repr=False
     )

@@ -44,12 +44,14 @@ _Fraction = Annotated[float, Field(ge=0, le=2)] | Annotated[str, Field(pattern=_
 class Pace(Model):
     """How fast: without `tokens_per_second` everything goes out at once, coalesced.
 
-    `jitter` is the spread of the gaps between tokens (lognormal, seeded, mean unchanged).
+    `jitter` is the spread of the gaps between tokens (lognormal, seeded, mean unchanged). Without
+    `coalesce` each event has a write of its own, also when several are due.
     """
 
     ttft: Duration = 0.0
     tokens_per_second: float | None = Field(default=None, gt=0)
     tokens_per_chunk: int = Field(default=1, ge=1)
+    coalesce: bool = True
     jitter: Annotated[
         Annotated[float, Field(ge=0, le=2)],
         BeforeValidator(_percent, json_schema_input_type=_Fraction),

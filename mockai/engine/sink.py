@@ -46,8 +46,8 @@ class Sink(Protocol):
     def start(self, status: int, headers: Sequence[Header]) -> None:
         """Set the head. It counts as one frame and leaves with the next write (or finish)."""
 
-    def write(self, frames: Sequence[Frame]) -> bool:
-        """Send frames in one go; false when the kernel did not take all of it.
+    def write(self, frames: Sequence[Frame], *, apart: bool = False) -> bool:
+        """Send frames in one go, or `apart`; false when the kernel did not take all of it.
 
         The parts of a frame that is a tuple reach the client's parser one by one.
         """
@@ -100,8 +100,10 @@ class MemorySink:
         self.status, self.headers = status, tuple(headers)
         self._waiting.append(None)
 
-    def write(self, frames: Sequence[Frame]) -> bool:
+    def write(self, frames: Sequence[Frame], *, apart: bool = False) -> bool:
         """Take the frames, unless stalled or gone."""
+        if apart and frames:
+            return all(list(map(self.write, ([frame] for frame in frames))))
         if self._gone is not None or self.aborted:
             return False
         self._waiting.extend(map(without_seams, frames))

@@ -214,6 +214,11 @@ class Stream:
         if index == 0:
             self._start(plan, now_ns)
             index = 1
+        apart = not plan.reply.coalesce
+        if apart and index < self._last - 1:
+            end = min(
+                end, self._last - 1
+            )  # the last goes with the end of the body: in a turn of its own
         size, render = 0, self._frame
         while index < end and size < AHEAD:
             frame = render(index)
@@ -228,7 +233,7 @@ class Stream:
             self._flow = playback
         playback.position = index  # before the write: its end is recorded inside
         if index < self._last:
-            self._blocked = not sink.write(frames)
+            self._blocked = not sink.write(frames, apart=apart)
         else:
             self._send_last(plan, frames, now_ns)
         return index

@@ -81,8 +81,10 @@ class H1Sink:
             self.keep_alive = False
         self._head = head_of(status, headers, keep_alive=self.keep_alive)
 
-    def write(self, frames: Sequence[Frame]) -> bool:
-        """Send frames in one system call; false when the kernel did not take all."""
+    def write(self, frames: Sequence[Frame], *, apart: bool = False) -> bool:
+        """Send frames in one system call, or one each; false when the kernel did not take all."""
+        if apart and self._fd is not None:
+            return self._send_apart(self._fd, frames)
         if self._head or len(frames) != 1:
             return self._send(self._framed(frames))
         # One frame: the hot path of a paced stream.
@@ -171,6 +173,35 @@ class H1Sink:
             self.progress.frames += len(parts)
             return True
         return self._refused(data, parts, taken)
+
+    def _send_apart(self, fd: int, frames: Sequence[Frame]) -> bool:
+        chunked, progress, written = self._chunked, self.progress, 0
+        parts = [
+            b"%x\r\n%b\r\n" % (len(frame), frame)
+            if chunked and frame and isinstance(frame, bytes)
+            else b"".join(self._framed((frame,)))
+            for frame in frames
+        ]
+        if self._head:
+            parts.insert(0, self._head)
+            self._head = b""
+        error, taken = None, 0
+        try:
+            for part in parts:
+                taken = os.write(fd, part)
+                if taken != len(part):
+                    break
+                written += 1
+        except OSError as raised:
+            error, taken = raised, 0
+        progress.frames += written
+        progress.bytes += sum(map(len, parts[:written]))
+        if written == len(parts):
+            return True
+        if error is not None:
+            self._untaken(error)
+        rest = parts[written:]
+        return self._refused(b"".join(rest), rest, taken)
 
     def _refused(self, data: bytes, parts: list[bytes], taken: int) -> bool:
         if self._fd is not None:

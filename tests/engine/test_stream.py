@@ -9,7 +9,7 @@ import pytest
 from mockai.core.errors import ConflictError
 from mockai.core.exchange import PaceError
 from mockai.engine.sink import AHEAD, MemorySink
-from tests.support.play import Numbered, Play, session_of
+from tests.support.play import FIFTY, Numbered, Play, session_of
 
 HOLD_AT_3: dict[str, Any] = {"hold": {"at_token": 3}}
 
@@ -47,6 +47,27 @@ def test_a_stream_without_a_pace_is_one_write() -> None:
     play = Play(50, pace=None).start()
     assert (play.sink.writes, play.end.outcome) == ([51], "completed")
     assert play.end.timing.pace_error_ms is None
+
+
+def test_without_coalescing_each_event_is_a_write() -> None:
+    """Also when several are due: at once, or because we came late. The end comes with the tail."""
+    play = Play(50, pace={"coalesce": False}).start().after(0)
+    assert (play.sink.writes, play.end.outcome) == ([1] * 51, "completed")
+    assert play.sent == list(range(1, 52))
+    late = Play(20, pace={**FIFTY, "coalesce": False}).start()
+    late.pacer.oversleep(1)
+    assert (late.sink.writes, late.end.tokens.written) == ([0] + [1] * 21, 20)
+
+
+def test_without_coalescing_a_client_that_stalls_is_waited_for() -> None:
+    """What was refused is not sent twice, and nothing of it is lost."""
+    play = Play(20, pace={"coalesce": False}, frames=Numbered(size=5_000))
+    play.sink.stall()
+    play.start().after(0.1)
+    assert play.sent == []
+    play.sink.read_on()
+    play.after(0)
+    assert (play.sent, play.end.outcome) == (list(range(1, 22)), "completed")
 
 
 def test_an_unpaced_stream_is_never_more_than_16_kb_ahead() -> None:

@@ -46,6 +46,18 @@ def has_text(chunk: ChatCompletionChunk) -> bool:
     return bool(chunk.choices and chunk.choices[0].delta.content)
 
 
+@pytest.mark.parametrize("coalesce", [True, False])
+def test_a_whole_answer_is_the_same_in_one_write_or_in_many(
+    client: OpenAI, control: Control, *, coalesce: bool
+) -> None:
+    """How events are cut into writes is nothing that a client may notice."""
+    control.script(pace={"coalesce": coalesce})
+    chunks = list(client.chat.completions.create(**ASKED, stream=True))
+    assert sum(map(has_text, chunks)) == TOKENS
+    assert chunks[-1].choices[0].finish_reason == "stop"
+    assert control.ended("completed")["tokens"]["written"] == TOKENS
+
+
 def stop(control: Control) -> None:
     """Do what a test does: wait for the hold, mark the stop."""
     control.wait_held()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -152,12 +153,13 @@ def test_nothing_is_written_or_counted_after_leaving() -> None:
     assert progress.frames == 2
 
 
-def test_what_the_kernel_refuses_is_counted_when_it_goes_out() -> None:
+@pytest.mark.parametrize("apart", [False, True])
+def test_what_the_kernel_refuses_is_counted_when_it_goes_out(*, apart: bool) -> None:
     """Whole frames count, no byte is lost at the seam, and the listener hears when it is over."""
     read: list[bytes] = []
 
     def play(sink: H1Sink, client: RawClient) -> None:
-        assert not sink.write([b"small", LARGE, b"end"])
+        assert not sink.write([b"small", LARGE, b"end"], apart=apart)
         assert sink.progress.frames == 2  # the head and the small one
         assert 0 < sink.progress.bytes < len(LARGE)
 
@@ -193,6 +195,50 @@ def test_frames_of_one_write_share_a_chunk_and_are_counted_one_by_one() -> None:
         b"6\r\nonetwo\r\n" + b"5\r\nthree\r\n2\r\nfo\r\n2\r\nur\r\n" + b"3\r\nend\r\n0\r\n\r\n"
     )
     assert (progress.frames, progress.bytes) == (8, len(read[0]))  # the head is one too
+
+
+def test_frames_that_are_sent_apart_have_a_chunk_and_a_write_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The head too. A frame that says nothing counts and sends nothing."""
+    read, written = list[bytes](), list[bytes]()
+    write = os.write
+
+    def noted(fd: int, data: bytes) -> int:
+        if data:
+            written.append(bytes(data))
+        return write(fd, data)
+
+    def play(sink: H1Sink, client: RawClient) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr("mockai.http.h1_sink.os.write", noted)
+            assert sink.write([b"one", b"", (b"fo", b"ur"), b"two"], apart=True)
+        assert sink.finish([b"end"])
+
+    async def then(sink: H1Sink, heard: Heard, client: RawClient) -> None:
+        read.append(client.sock.recv(1 << 16))
+
+    progress, _ = asyncio.run(served(play, then))
+    head, _, body = read[0].partition(b"\r\n\r\n")
+    apart = [b"3\r\none\r\n", b"2\r\nfo\r\n2\r\nur\r\n", b"3\r\ntwo\r\n"]
+    assert written == [head + b"\r\n\r\n", *apart]
+    assert body == b"".join(apart) + b"3\r\nend\r\n0\r\n\r\n"
+    assert (progress.frames, progress.bytes) == (6, len(read[0]))
+
+
+@pytest.mark.parametrize("leave", [RawClient.close, RawClient.reset])
+def test_leaving_between_frames_that_are_sent_apart_counts_what_was_taken(
+    leave: Callable[[RawClient], None],
+) -> None:
+    """The first after a close is taken still, the others are not; after a reset none is."""
+
+    def play(sink: H1Sink, client: RawClient) -> None:
+        leave(client)
+        assert not sink.write([b"one", b"two", b"three"], apart=True)
+
+    progress, heard = asyncio.run(served(play))
+    how, frames = ("fin", 1) if leave is RawClient.close else ("reset", 0)
+    assert ([told[0] for told in heard.told], progress.frames) == ([how], frames)
 
 
 @pytest.mark.parametrize("how", ["abort", "leave"])
