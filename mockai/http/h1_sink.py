@@ -73,7 +73,7 @@ class H1Sink:
 
     def start(self, status: int, headers: Sequence[Header]) -> None:
         """Set the head; it leaves with the next write."""
-        if any(name == "content-length" for name, _ in headers):
+        if "content-length" in dict(headers):
             self._chunked = False
         elif self._chunked:
             headers = (*headers, ("transfer-encoding", "chunked"))
@@ -119,6 +119,15 @@ class H1Sink:
             self.progress.bytes += self._give(_HALF_A_CHUNK)
         self._freeze()
         cut_off(self._connection, reset=how == "reset")
+
+    @property
+    def has_fin(self) -> bool:
+        """True when the peer had ended what it sends by the newest look; unread as yet, or not."""
+        return self._before is not None and self._before.has_fin
+
+    def look_again(self) -> None:
+        """Look anew, while nothing of the answer has been written."""
+        self._before = queue_of(self._socket)
 
     # ── from the connection ──────────────────────────────────────────────────────────────────
 

@@ -25,7 +25,7 @@ from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from mockai.core import openai_errors
 from mockai.http.crowd import Crowd, TurnedAway
-from mockai.http.tcp import Socket, has_ended, has_left, reset_on_close, watch_for_end
+from mockai.http.tcp import Socket, has_left, reset_on_close, watch_for_end
 
 CHECKED = (3, 12), (3, 14)
 """The oldest and the newest version of aiohttp that this was compared with."""
@@ -158,8 +158,7 @@ class Connection(RequestHandler):
             self._waiter = waiter
         if self._watch is None and self.transport is not None and not self.transport.is_reading():
             self._watch_for_end(self._left_unread, with_fin=True)
-        if self._awaited is not None:
-            self._give_body()
+        self._give_body()
         if not self._messages:
             return
         self._newest_body = self._messages[-1][1]
@@ -186,14 +185,13 @@ class Connection(RequestHandler):
         _, body = self._messages.popleft()
         self._consumed()
         self._is_busy, self._newest_body = True, None
-        if body.is_eof() and not self._has_left():
+        if body.is_eof():
             lane.serve(request, _bytes_of(body))
             return
         self._awaited = self._newest_body = body
         service = lane.serve(request, None)
         if self._awaited is body:  # else it has been answered already
             self._service = service
-            self._give_body()
 
     def _of_the_lane(self) -> tuple[Lane, Direct] | None:
         """Return the request that waits, if it waits alone and all that is to come can be awaited.
@@ -224,24 +222,10 @@ class Connection(RequestHandler):
 
     def _give_body(self) -> None:
         """Give the body that is awaited, if it is whole by now, to who awaits it."""
-        if self._awaited is None or not self._awaited.is_eof():
-            return
-        if self._has_left() and not self.is_half_closed:
-            # Timers come after what is read in a turn: so the end is seen before the answer.
-            self._loop.call_later(0, self._give_last_body, self._awaited)
+        body, service = self._awaited, self._service
+        if body is not None and service is not None and body.is_eof():
             self._awaited = None
-        else:
-            body, self._awaited = self._awaited, None
-            self._give_last_body(body)
-
-    def _give_last_body(self, body: StreamReader) -> None:
-        if self._service is not None:
-            self._service.read(_bytes_of(body))
-
-    def _has_left(self) -> bool:
-        """Say whether the client has ended what it sends, although nobody has read that yet."""
-        sock = self.socket
-        return sock is None or has_ended(sock)
+            service.read(_bytes_of(body))
 
     def answered(self, *, keep_alive: bool) -> None:
         """Go on after a request of the lane: with the next one, or not at all."""

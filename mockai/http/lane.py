@@ -82,7 +82,17 @@ class _Served(ServedRequest):
         self._late = loop.call_later(limit_s, self._settle, late)
 
     def read(self, body: bytes) -> None:
-        """Match and play."""
+        """Match and play; a client that has left by now is heard first."""
+        if self._late is not None:
+            self._late.cancel()
+            self.sink.look_again()
+        if self.sink.has_fin:
+            # Timers come after what is read in a turn, and the FIN is there to be read.
+            asyncio.get_running_loop().call_later(0, self._read, body)
+        else:
+            self._read(body)
+
+    def _read(self, body: bytes) -> None:
         self._is_at_it, error = True, None
         try:
             self._begin(body)

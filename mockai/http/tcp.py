@@ -20,7 +20,9 @@ from typing import NamedTuple, Protocol
 IS_LINUX = sys.platform == "linux"
 _TCP_NOTSENT_LOWAT = 25
 _SIOCOUTQ = 0x5411
-_BYTES_ACKED = struct.Struct("=120xQ")  # tcpi_bytes_acked, in `struct tcp_info` since Linux 4.1
+# `struct tcp_info`: tcpi_state, and tcpi_bytes_acked since Linux 4.1.
+_INFO = struct.Struct("=B119xQ")
+_CLOSE_WAIT = 8  # the peer has sent a FIN
 _PROBES = 3
 
 
@@ -38,10 +40,14 @@ class Socket(Protocol):
 
 
 class Queue(NamedTuple):
-    """Bytes of a connection since it was made: confirmed by the peer's kernel, and not yet."""
+    """Bytes of a connection since it was made: confirmed by the peer's kernel, and not yet.
+
+    `has_fin` says whether the peer has ended what it sends, be it unread as yet.
+    """
 
     acked: int
     unsent: int
+    has_fin: bool = False
 
     @property
     def end(self) -> int:
@@ -60,15 +66,6 @@ def has_left(sock: Socket) -> bool:
         return True
 
 
-def has_ended(sock: Socket) -> bool:
-    """Say the same for less, before each answer; behind what is unread, Linux alone tells it."""
-    if not IS_LINUX:
-        return has_left(sock)
-    look = select.poll()
-    look.register(sock.fileno(), select.POLLRDHUP)
-    return bool(look.poll(0))
-
-
 def queue_of(sock: Socket | None) -> Queue | None:
     """Return how far a connection's bytes are; `None` where the system does not tell.
 
@@ -79,9 +76,10 @@ def queue_of(sock: Socket | None) -> Queue | None:
     import fcntl  # noqa: PLC0415 - not on Windows
 
     try:
-        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED.size)
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
         unsent = fcntl.ioctl(sock.fileno(), _SIOCOUTQ, bytes(4))
-        return Queue(_BYTES_ACKED.unpack(info)[0], int.from_bytes(unsent, sys.byteorder))
+        state, acked = _INFO.unpack(info)
+        return Queue(acked, int.from_bytes(unsent, sys.byteorder), state == _CLOSE_WAIT)
     except (OSError, struct.error):
         return None
 

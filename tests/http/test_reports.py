@@ -9,8 +9,8 @@ from tests.support.control import Control
 from tests.support.raw import Connect
 
 BEGINS = {
-    "json": ("application/json", b"{"),
     "text": ("text/plain; charset=utf-8", b"session '"),
+    "json": ("application/json", b"{"),
     "junit": ("application/xml; charset=utf-8", b"<?xml version='1.0' encoding='utf-8'?>"),
     "markdown": ("text/markdown; charset=utf-8", b"**1 of 1 cancel did cancel"),
     "html": ("text/html; charset=utf-8", b"<!DOCTYPE html>"),
@@ -43,4 +43,4 @@ def test_an_unknown_form_is_told(control: Control) -> None:
     """400, and which there are."""
     answer = control.try_call("GET", "report", format="pdf")
     assert (answer.status, answer.error["param"]) == (400, "format")
-    assert "json, text, junit, markdown, html" in answer.error["message"]
+    assert "text, json, junit, markdown, html" in answer.error["message"]
