@@ -19,7 +19,7 @@ from mockai.core.plan import Frame, without_seams
 from mockai.core.recorder import Progress
 from mockai.engine.sink import Cutting, Header, Listener
 from mockai.http.internals import Connection, cut_off, descriptor_of, http_date
-from mockai.http.tcp import queue_of
+from mockai.http.tcp import has_sent_fin, queue_of
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _END_OF_CHUNKS = b"0\r\n\r\n"
@@ -123,7 +123,7 @@ class H1Sink:
     @property
     def has_fin(self) -> bool:
         """True when the peer had ended what it sends by the newest look; unread as yet, or not."""
-        return self._before is not None and self._before.has_fin
+        return has_sent_fin(self._socket, self._before)
 
     def look_again(self) -> None:
         """Look anew, while nothing of the answer has been written."""
@@ -306,7 +306,7 @@ def head_of(status: int, headers: Iterable[Header], *, keep_alive: bool) -> byte
     for name, value in headers:
         text += f"{name}: {value}\r\n"
     text += f"connection: {'keep-alive' if keep_alive else 'close'}\r\n\r\n"
-    return text.encode("latin-1")
+    return text.encode("utf-8", "surrogateescape")  # as aiohttp does: an origin may be anything
 
 
 def _parts_of(frame: Frame) -> Sequence[bytes]:

@@ -44,10 +44,10 @@ class Leaving(Protocol):
         """The connection is gone; `errno` of what ended it, `None` for a FIN."""
 
 
-class Service(Protocol):
-    """What serves one request past aiohttp's task, and calls `Connection.answered` in the end."""
+class BodyTaker(Protocol):
+    """Who serves a request of the lane whose body is still to come."""
 
-    def read(self, body: bytes) -> None:
+    def take(self, body: bytes) -> None:
         """The body has come whole."""
 
 
@@ -68,12 +68,13 @@ class Direct:
 class Lane:
     """Which requests are served past aiohttp's task, and by whom.
 
-    `matches` returns what is variable in a path. `serve` gets the body, if it has come, and returns
-    who is to get it. A body must tell its length, `most` at most.
+    `matches` returns what is variable in a path. `serve` gets the body, if it has come; else it
+    returns who is to get it. It never raises, and has `Connection.answered` called in the end. A
+    body must tell its length, `most` at most.
     """
 
     matches: Callable[[str], Mapping[str, str] | None]
-    serve: Callable[[Direct, bytes | None], Service | None]
+    serve: Callable[[Direct, bytes | None], BodyTaker | None]
     most: int
 
 
@@ -81,14 +82,18 @@ class Connection(RequestHandler):
     """One client connection: counts its requests, and tells who is being served that it leaves.
 
     A request of the `lane` is served right where it was read: aiohttp's task, and a task of its
-    own for each request, take as long as a short answer does. Its queue is the same for both.
+    own for each request, take as long as a short answer does. The queue is the same for both.
+
+    `_is_busy` from such a request's receipt until `answered` has let go of it: meanwhile aiohttp's
+    task waits. `_awaited` is its body while that is not whole, and `_taker` who is to get it.
     """
 
     __slots__ = (
         "_awaited",
         "_is_busy",
+        "_is_unsent",
         "_newest_body",
-        "_service",
+        "_taker",
         "_watch",
         "crowd",
         "id",
@@ -113,8 +118,8 @@ class Connection(RequestHandler):
         self.is_half_closed = False
         self._newest_body: StreamReader | None = None
         self._watch: select.epoll | None = None
-        self._is_busy = False
-        self._service: Service | None = None
+        self._is_busy = self._is_unsent = False
+        self._taker: BodyTaker | None = None
         self._awaited: StreamReader | None = None
         if isinstance(transport, asyncio.WriteTransport):
             # What aiohttp answers must be with the kernel before we write past its transport.
@@ -151,7 +156,9 @@ class Connection(RequestHandler):
 
         Who reads a body is told when it breaks off: aiohttp would let him wait for the rest.
         """
-        waiter, self._waiter = self._waiter, None  # or aiohttp would wake its task
+        # Or aiohttp would wake its task. It calls this method anew from within to read on: then
+        # there is no waiter to be seen, and whoever is outermost looks at what has come.
+        waiter, self._waiter = self._waiter, None
         try:
             super().data_received(data)
         finally:
@@ -189,9 +196,9 @@ class Connection(RequestHandler):
             lane.serve(request, _bytes_of(body))
             return
         self._awaited = self._newest_body = body
-        service = lane.serve(request, None)
-        if self._awaited is body:  # else it has been answered already
-            self._service = service
+        taker = lane.serve(request, None)
+        if self._is_busy and self._awaited is body:  # else it has been answered already
+            self._taker = taker
 
     def _of_the_lane(self) -> tuple[Lane, Direct] | None:
         """Return the request that waits, if it waits alone and all that is to come can be awaited.
@@ -208,9 +215,9 @@ class Connection(RequestHandler):
         if found is None:
             return None
         headers = message.headers
-        if not body.is_eof() and ("Expect" in headers or not _fits(headers, lane.most)):
+        if "Expect" in headers or body.total_bytes > lane.most:
             return None
-        if body.total_bytes > lane.most:
+        if not (body.is_eof() or _fits(headers, lane.most)):
             return None
         keep_alive = not message.should_close
         return lane, Direct(self, "POST", message.path, message.version, headers, keep_alive, found)
@@ -222,19 +229,27 @@ class Connection(RequestHandler):
 
     def _give_body(self) -> None:
         """Give the body that is awaited, if it is whole by now, to who awaits it."""
-        body, service = self._awaited, self._service
-        if body is not None and service is not None and body.is_eof():
-            self._awaited = None
-            service.read(_bytes_of(body))
+        body, taker = self._awaited, self._taker
+        if body is None or not body.is_eof():
+            return
+        self._awaited = self._taker = None
+        if taker is not None:
+            taker.take(_bytes_of(body))
+        else:  # it was answered before, and nothing else is to come
+            self.force_close()
 
     def answered(self, *, keep_alive: bool) -> None:
         """Go on after a request of the lane: with the next one, or not at all."""
-        self._is_busy, self._service, self._awaited = False, None, None
+        body, self._taker = self._awaited, None
         if self.is_lost or self.transport is None or self.transport.is_closing():
             return
         if not keep_alive or self._close or (self.is_half_closed and not self._messages):
-            self.force_close()
+            if body is None:
+                self.force_close()
+            else:  # who is cut off while he sends may never read the answer: see _give_body
+                self._loop.call_later(self._lingering_time, self.force_close)
             return
+        self._is_busy, self._awaited = False, None
         self._keepalive = True
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         if self._keepalive_handle is None and self._keepalive_timeout > 0:
@@ -242,10 +257,21 @@ class Connection(RequestHandler):
         if self._messages:
             self._serve_next()
 
-    def send(self, data: bytes) -> None:
-        """Write an answer that nobody counts: a refusal."""
+    def answer(self, data: bytes, *, keep_alive: bool) -> None:
+        """Answer with what nobody counts, a refusal; go on once the kernel has it all."""
         if self.transport is not None:
             self.transport.write(data)
+        if self._paused and keep_alive:
+            self._is_unsent = True
+        else:
+            self.answered(keep_alive=keep_alive)
+
+    def resume_writing(self) -> None:
+        """Go on after an answer that the kernel did not take at once."""
+        super().resume_writing()
+        if self._is_unsent:
+            self._is_unsent = False
+            self.answered(keep_alive=True)
 
     def _process_keepalive(self) -> None:
         """Close who asks nothing; who is served past aiohttp's task looks idle to it."""

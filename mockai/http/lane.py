@@ -8,6 +8,7 @@ row of requests) are served by `served_request.serve`; both do the same to the s
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -22,7 +23,7 @@ from mockai.http.clock import require_ticking
 from mockai.http.door import cors_of
 from mockai.http.facts import Asked
 from mockai.http.h1_sink import head_of
-from mockai.http.internals import Connection, Direct, Lane, Service
+from mockai.http.internals import BodyTaker, Connection, Direct, Lane, cut_off
 from mockai.http.served_request import (
     LARGE,
     ServedRequest,
@@ -32,6 +33,7 @@ from mockai.http.served_request import (
 )
 from mockai.http.state import State
 
+_log = logging.getLogger("mockai")
 _PATH = "/v1/chat/completions"
 _OF_SESSION = re.compile(rf"/s/([\w.~-]+){_PATH}")
 _NOTHING: Mapping[str, str] = {}
@@ -50,79 +52,86 @@ def _variable(path: str) -> Mapping[str, str] | None:
     return None if found is None else {"session": found[1]}
 
 
-def _serve(state: State, request: Direct, body: bytes | None) -> Service | None:
-    """Serve a request; `None` when it belongs to no session, and has been told so."""
+def _serve(state: State, request: Direct, body: bytes | None) -> BodyTaker | None:
+    """Serve a request, or refuse it if it belongs to no session; return who awaits the body."""
     try:
         require_ticking(request.path)
-        served = _Served(state, request)
+        asking = _Asking(state, request)
     except OpenAIError as error:
-        _send(state, request, request.protocol, error_response(error))
+        _answer(state, request, request.protocol, error_response(error))
         return None
-    if body is None:
-        served.wait()
-    else:
-        served.read(body)
-    return served
+    except Exception:  # noqa: BLE001 - a bug of ours must not leave the connection hanging
+        _log.exception("%s failed", request.path)
+        cut_off(request.protocol)
+        return None
+    asking.begin(body)
+    return asking
 
 
-class _Served(ServedRequest):
-    """One request of the lane."""
+class _Asking(ServedRequest):
+    """One request of the lane.
+
+    What ends its exchange may happen in the middle of our own doing, so the connection goes on
+    when both are over: `_is_at_it` is our doing, and `_is_over` says that it has gone on.
+    """
 
     def __init__(self, state: State, request: Direct) -> None:
-        self._is_at_it = self._is_over = False
+        self._is_at_it, self._is_over = True, False
         self._late: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
-        super().__init__(request, request.protocol, state, self._over)
+        super().__init__(request, request.protocol, state, self._ended)
 
-    def wait(self) -> None:
-        """Wait for the body, but not for ever."""
-        limit_s = self.state.options.limits.idle_s
-        late = openai_errors.request_timeout(limit_s)
-        loop = asyncio.get_running_loop()
-        self._late = loop.call_later(limit_s, self._settle, late)
+    def begin(self, body: bytes | None) -> None:
+        """Go on with the body; or wait for it, but not for ever."""
+        self._settle(None)  # the client may have left already
+        if body is not None:
+            self.take(body)
+        elif not self._is_over:
+            limit_s = self.state.options.limits.idle_s
+            late = openai_errors.request_timeout(limit_s)
+            loop = asyncio.get_running_loop()
+            self._late = loop.call_later(limit_s, self._settle, late)
 
-    def read(self, body: bytes) -> None:
+    def take(self, body: bytes) -> None:
         """Match and play; a client that has left by now is heard first."""
         if self._late is not None:
             self._late.cancel()
             self.sink.look_again()
         if self.sink.has_fin:
             # Timers come after what is read in a turn, and the FIN is there to be read.
-            asyncio.get_running_loop().call_later(0, self._read, body)
+            asyncio.get_running_loop().call_later(0, self._match, body)
         else:
-            self._read(body)
+            self._match(body)
 
-    def _read(self, body: bytes) -> None:
-        self._is_at_it, error = True, None
-        try:
-            self._begin(body)
-        except Exception as raised:  # noqa: BLE001 - see `_settle`
-            error = raised
-        self._settle(error)
-
-    def _begin(self, body: bytes) -> None:
-        chat = self.asked(body)
-        planned = self.choose(chat, count_tokens(chat))
-        if planned is None:
+    def _match(self, body: bytes) -> None:
+        if self._is_over:
             return
-        if self.is_much(chat):
-            self._task = asyncio.create_task(self._plan(planned))
+        self._is_at_it = True
+        try:
+            chat = self.asked(body)
+            planned = self.choose(chat, count_tokens(chat))
+            if planned is not None and self.is_much(chat):
+                self._task = asyncio.create_task(self._plan(planned))
+            elif planned is not None:
+                self.play(planned())
+        except Exception as error:  # noqa: BLE001 - see `_settle`
+            self._settle(error)
         else:
-            self.play(planned())
+            self._settle(None)
 
     async def _plan(self, planned: Callable[[], Plan]) -> None:
         """Plan off the loop what takes long, and play it."""
-        error = None
         try:
             plan = await asyncio.to_thread(rendered, planned)
             self._is_at_it = True
             self.play(plan)
-        except Exception as raised:  # noqa: BLE001 - see `_settle`
-            error = raised
-        self._settle(error)
+        except Exception as error:  # noqa: BLE001 - see `_settle`
+            self._settle(error)
+        else:
+            self._settle(None)
 
     def _settle(self, error: Exception | None) -> None:
-        """Refuse or fail if something could not be done; see whether all is over now."""
+        """Refuse or fail if something could not be done; go on if all is over."""
         answer, self._is_at_it = None, True
         if isinstance(error, OpenAIError):
             answer = self.refused(error)
@@ -130,31 +139,40 @@ class _Served(ServedRequest):
             self.failed(error)
         self._is_at_it = False
         if self.stream.exchange is not None:
-            self._over(answer)
+            self._go_on(answer)
 
-    def _over(self, answer: web.Response | None = None) -> None:
-        """Go on with the connection, unless we are still at it: then `_settle` does."""
-        if self._is_at_it or self._is_over:
+    def _ended(self) -> None:
+        """The exchange has ended."""
+        if not self._is_at_it:
+            self._go_on(None)
+
+    def _go_on(self, answer: web.Response | None) -> None:
+        """Let go of the request, with an answer if it has none; whoever has ended it is spared."""
+        if self._is_over:
             return
         self._is_over = True
         if self._late is not None:
             self._late.cancel()
-        self.let_go()
-        if answer is None:
-            self.connection.answered(keep_alive=self.sink.keep_alive)
-        else:
-            _send(self.state, self.request, self.connection, answer)
+        try:
+            self.let_go()
+            if answer is None:
+                self.connection.answered(keep_alive=self.sink.keep_alive)
+            else:
+                _answer(self.state, self.request, self.connection, answer)
+        except Exception:  # noqa: BLE001 - likewise
+            _log.exception("exchange %s failed once it was over", self.recorder.id)
+            cut_off(self.connection)
 
 
-def _send(state: State, request: Asked, connection: Connection, answer: web.Response) -> None:
+def _answer(state: State, request: Asked, connection: Connection, answer: web.Response) -> None:
     """Answer a request with an error, and go on with the connection."""
     keep_alive = request.keep_alive and answer.keep_alive is not False
+    body = answer.body if isinstance(answer.body, bytes) else b""
     headers = {
         "x-request-id": f"req_{secrets.token_hex(16)}",
         **dict(cors_of(request.headers, state)),
+        **{name.lower(): value for name, value in answer.headers.items()},
+        "content-length": str(len(body)),
     }
-    headers |= {name.lower(): value for name, value in answer.headers.items()}
-    body = answer.body if isinstance(answer.body, bytes) else b""
-    headers["content-length"] = str(len(body))
-    connection.send(head_of(answer.status, headers.items(), keep_alive=keep_alive) + body)
-    connection.answered(keep_alive=keep_alive)
+    head = head_of(answer.status, headers.items(), keep_alive=keep_alive)
+    connection.answer(head + body, keep_alive=keep_alive)

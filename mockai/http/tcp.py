@@ -66,6 +66,13 @@ def has_left(sock: Socket) -> bool:
         return True
 
 
+def has_sent_fin(sock: Socket | None, queue: Queue | None) -> bool:
+    """Say whether the peer has ended what it sends: from a look at its queue, if there was one."""
+    if queue is None:
+        return sock is not None and has_left(sock)
+    return queue.has_fin
+
+
 def queue_of(sock: Socket | None) -> Queue | None:
     """Return how far a connection's bytes are; `None` where the system does not tell.
 
