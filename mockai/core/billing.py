@@ -13,6 +13,7 @@ from mockai.core.policy import STOP_NOW, Policy, TokenNotice
 from mockai.core.prices import NO_PRICES, Prices, dollars
 
 _FIRST_ERROR = 400
+_NOTHING = dollars(Decimal(0))
 
 
 def bill(exchange: Exchange, policy: Policy = STOP_NOW, prices: Prices = NO_PRICES) -> Bill:
@@ -99,11 +100,11 @@ def _priced(
     exchange: Exchange, policy: Policy, prices: Prices, *, prompt: int, completion: int, wasted: int
 ) -> Bill:
     price, cached = prices.of(exchange.request.model), min(prompt, exchange.cached_tokens)
-    cost = wasted_cost = Decimal(0)
-    note = None
+    cost, wasted_usd, note = Decimal(0), _NOTHING, None
     if price is not None:
         cost = price.cost(prompt=prompt, cached=cached, completion=completion)
-        wasted_cost = price.cost(prompt=0, completion=wasted) if wasted else wasted_cost
+        if wasted:
+            wasted_usd = dollars(price.cost(prompt=0, completion=wasted))
     elif prompt or completion:
         note = f"no price for model '{exchange.request.model}': give one with --prices FILE"
     return Bill(
@@ -112,7 +113,7 @@ def _priced(
         completion_tokens=completion,
         wasted_tokens=wasted,
         cost_usd=None if note else dollars(cost),
-        wasted_usd=None if note else dollars(wasted_cost),
+        wasted_usd=None if note else wasted_usd,
         cached_tokens=cached,
         note=note,
     )

@@ -57,11 +57,8 @@ class Journal:
         )
 
     def _make_room(self) -> None:
-        while self._ended and self._is_full:
+        entries = self._entries
+        while self._ended and (len(entries) > self._most or self.bytes > self._most_bytes):
             entry = self._entries.pop(heappop(self._ended))
             self.bytes -= len(entry.request.body)
             self.evicted += 1
-
-    @property
-    def _is_full(self) -> bool:
-        return len(self._entries) > self._most or self.bytes > self._most_bytes

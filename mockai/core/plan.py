@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from mockai.core.mangling import Mangler
@@ -99,11 +99,11 @@ class Plan:
     ending: Ending = "end"
     headless: bool = False
     """Cut before even the headers are out: it is no stream then."""
+    is_cut: bool = field(init=False)
+    """True when the connection is cut where the reply ends: its last frame is never out."""
 
-    @property
-    def is_cut(self) -> bool:
-        """True when the connection is cut where the reply ends: its last frame is never out."""
-        return self.ending not in {"end", "error"}
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_cut", self.ending not in {"end", "error"})
 
 
 class Playback:

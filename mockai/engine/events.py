@@ -57,13 +57,13 @@ class EventLog:
         self.lost = 0
         """The newest number that had to make room; whoever has not seen it has missed it."""
 
-    def add(self, name: str, exchange: str | None = None, /, **facts: Fact) -> None:
+    def add(self, name: str, exchange: str | None = None, *facts: tuple[str, Fact]) -> None:
         """Note an event that happens now."""
         kept, self.newest = self._kept, self.newest + 1
         if len(kept) == kept.maxlen:
             self.lost = kept[0][0]
-        kept.append((self.newest, name, self._pacer.now_ns(), exchange, tuple(facts.items())))
-        if self._followers.are_waiting:
+        kept.append((self.newest, name, self._pacer.now_ns(), exchange, facts))
+        if self._followers.waiting:
             self._followers.wake()
 
     def clear(self) -> None:
@@ -77,7 +77,7 @@ class EventLog:
     @property
     def is_followed(self) -> bool:
         """True while somebody waits for the next event."""
-        return self._followers.are_waiting
+        return bool(self._followers.waiting)
 
     def after(self, seq: int) -> list[SessionEvent]:
         """Return the events with a greater number that are still kept."""

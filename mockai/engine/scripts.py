@@ -92,14 +92,14 @@ class Entry:
 
     def is_much(self, request: ChatRequest, encoding: Encoding, *, ordinal: int) -> bool:
         """Say whether staging the reply takes so long that other streams would feel it."""
-        turn = self._turn(ordinal)
-        is_made = self.fixed[turn] and self._key(request, encoding, turn) in self.replies
-        if is_made and not self.scenario.pace.jitter:  # which is drawn for each play
-            return False
         if self.size is None:
             written = len(repr(self.scenario.turns or self.scenario.reply)) // _CHARACTERS
             self.size = self.scenario.asked_tokens + written
-        return self.size * request.choices > _MUCH
+        if self.size * request.choices <= _MUCH:
+            return False
+        turn = self._turn(ordinal)
+        is_made = self.fixed[turn] and self._key(request, encoding, turn) in self.replies
+        return not is_made or bool(self.scenario.pace.jitter)  # which is drawn for each play
 
     def take(self, tokens: int, *, model: str, now_s: float) -> OpenAIError | None:
         """Draw from the rate limiter, if there is one; return the refusal."""

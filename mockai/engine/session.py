@@ -143,10 +143,10 @@ class Session:
         """Keep a stream, so that `reset` and shutdown can cut it."""
         self._running[id(stream)] = stream
 
-    def happened(self, name: str, recorder: Recorder, **facts: Fact) -> None:
+    def happened(self, name: str, recorder: Recorder, *facts: tuple[str, Fact]) -> None:
         """Note an event of an exchange; one of an older generation has no place left."""
         if recorder.generation == self.generation:
-            self.events.add(f"exchange.{name}", recorder.id, **facts)
+            self.events.add(name, recorder.id, *facts)
 
     def changed(self, recorder: Recorder) -> None:
         """Tell those who wait that something happened to an exchange."""
@@ -169,13 +169,15 @@ class Session:
     def _note_end(self, exchange: Exchange) -> None:
         left, tokens = exchange.disconnect, exchange.tokens.written
         if left is not None:
-            self.events.add("exchange.disconnected", exchange.id, how=left.how, token=left.token)
+            self.events.add(
+                "exchange.disconnected", exchange.id, ("how", left.how), ("token", left.token)
+            )
         self.events.add(
             "exchange.ended",
             exchange.id,
-            outcome=exchange.outcome,
-            cause=exchange.cause,
-            token=tokens,
+            ("outcome", exchange.outcome),
+            ("cause", exchange.cause),
+            ("token", tokens),
         )
         self.used_ns = self._pacer.now_ns()
 
@@ -224,7 +226,7 @@ class Session:
         self.marks.append(stamp)
         for recorder in self.journal.running():
             recorder.mark(stamp)
-        self.events.add("mark", None, name=name, mark_seq=stamp.seq)
+        self.events.add("mark", None, ("name", name), ("mark_seq", stamp.seq))
         self._waiters.wake()
         return stamp
 
@@ -294,7 +296,7 @@ class Session:
 
     def is_unused(self) -> bool:
         """Say whether nothing runs, and nobody waits or follows."""
-        return self.is_idle() and not self._waiters.are_waiting and not self.events.is_followed
+        return self.is_idle() and not self._waiters.waiting and not self.events.is_followed
 
     def late(self) -> list[Exchange]:
         """Return the requests that came after its end."""

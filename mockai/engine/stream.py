@@ -26,7 +26,7 @@ class Watcher(Protocol):
 
     gates: Gates
 
-    def happened(self, name: str, recorder: Recorder, **facts: Fact) -> None:
+    def happened(self, name: str, recorder: Recorder, *facts: tuple[str, Fact]) -> None:
         """Something of which others may want to hear at once."""
 
     def changed(self, recorder: Recorder) -> None:
@@ -159,7 +159,7 @@ class Stream:
         """Note that the client will send no more, but may read on."""
         if self.exchange is None and self.recorder.half_closed_ns is None:
             self.recorder.half_closed_ns = self._pacer.now_ns()
-            self._watcher.happened("half_closed", self.recorder)
+            self._watcher.happened("exchange.half_closed", self.recorder)
             self._watcher.changed(self.recorder)
 
     # ── from the pacer ───────────────────────────────────────────────────────────────────────
@@ -273,11 +273,11 @@ class Stream:
         self.recorder.status = plan.status
         self.recorder.headers_ns = now_ns
         self._sink.start(plan.status, self._headers)
-        self._watcher.happened("headers", self.recorder, status=plan.status)
+        self._watcher.happened("exchange.headers", self.recorder, ("status", plan.status))
 
     def _note_first_token(self, now_ns: int) -> None:
         self.recorder.first_token_ns = now_ns
-        self._watcher.happened("first_token", self.recorder)
+        self._watcher.happened("exchange.first_token", self.recorder)
 
     def _wrote(self, *, taken: bool, now_ns: int) -> None:
         """Note whether the kernel took a write, and end when it was the last."""
@@ -296,7 +296,7 @@ class Stream:
         """Note since when the client does not read, if that is why nothing can be written."""
         if self.exchange is None and self.recorder.progress.waiting:
             if not self.recorder.stalled_ns:  # once: who reads slowly stalls all the time
-                self._watcher.happened("stalled", self.recorder)
+                self._watcher.happened("exchange.stalled", self.recorder)
             self.recorder.blocked(now_ns)
 
     def _next_ns(self) -> int | None:
@@ -316,7 +316,9 @@ class Stream:
                 self._playback.release(self._playback.held_since_ns())
             return
         self.recorder.held(hold.name, hold.token, now_ns)
-        self._watcher.happened("held", self.recorder, gate=hold.name, token=hold.token)
+        self._watcher.happened(
+            "exchange.held", self.recorder, ("gate", hold.name), ("token", hold.token)
+        )
         self._watcher.changed(self.recorder)
 
     def _leave_gate(self, *, tokens: int | None = None, timed_out: bool = False) -> None:
@@ -327,7 +329,9 @@ class Stream:
         self._watcher.gates.leave(gate, self)
         playback.release(now_ns, tokens=tokens)
         self.recorder.released(now_ns, timed_out=timed_out)
-        self._watcher.happened("released", self.recorder, gate=gate, timed_out=timed_out)
+        self._watcher.happened(
+            "exchange.released", self.recorder, ("gate", gate), ("timed_out", timed_out)
+        )
         self._watcher.changed(self.recorder)
 
     def _fail(self, cause: Cause, error: str | None) -> None:

@@ -24,16 +24,12 @@ class Waiters:
 
     def __init__(self, pacer: Pacer) -> None:
         self._pacer = pacer
-        self._waiting: set[_Waiter] = set()
-
-    @property
-    def are_waiting(self) -> bool:
-        """True while somebody waits."""
-        return bool(self._waiting)
+        self.waiting: set[_Waiter] = set()
+        """Those who wait now; empty most of the time, which is looked at on every event."""
 
     def wake(self) -> None:
         """Let all look again: something has changed."""
-        for waiter in self._waiting:
+        for waiter in self.waiting:
             waiter.wake()
 
     async def wait_until(
@@ -58,11 +54,11 @@ class Waiters:
     async def _next_change(self, until_ns: int) -> None:
         """Wait for a change, at most until an instant."""
         waiter = _Waiter(asyncio.get_running_loop().create_future())
-        self._waiting.add(waiter)
+        self.waiting.add(waiter)
         try:
             await self._woken(waiter, until_ns)
         finally:
-            self._waiting.discard(waiter)
+            self.waiting.discard(waiter)
 
     async def _until(self, at_ns: int) -> None:
         """Wait for an instant, whatever changes."""

@@ -93,7 +93,7 @@ def log_of(count: int, most: int = 3) -> EventLog:
     """Return a log in which something has happened so often."""
     log = EventLog(VirtualPacer(1_500_000_000), lambda: 1_764_000_000.0, most)
     for place in range(1, count + 1):
-        log.add("mark", None, name=f"m{place}")
+        log.add("mark", None, ("name", f"m{place}"))
     return log
 
 
@@ -110,7 +110,7 @@ def test_what_is_cleared_is_not_lost() -> None:
     """It is over; numbers go on."""
     log = log_of(2)
     log.clear()
-    log.add("mark", None, name="new")
+    log.add("mark", None, ("name", "new"))
     assert [event.seq for event in log.after(0)] == [3]
     assert log.lost == 0
 
@@ -118,7 +118,7 @@ def test_what_is_cleared_is_not_lost() -> None:
 def test_an_event_is_told_with_its_instant_and_its_facts() -> None:
     """UTC, as in the record; without an exchange where it is about none."""
     log = log_of(1)
-    log.add("exchange.held", "ex_1", gate="hold-1", token=5)
+    log.add("exchange.held", "ex_1", ("gate", "hold-1"), ("token", 5))
     mark, held = (log.to_json(event) for event in log.after(0))
     assert mark == {"seq": 1, "at": "2025-11-24T16:00:00.000Z", "name": "m1"}
     assert held["exchange"] == "ex_1"
@@ -131,7 +131,7 @@ def test_an_event_of_an_older_generation_is_told_nowhere() -> None:
     session = house.sessions.create("one")
     recorder = received(session)
     session.reset()
-    session.happened("first_token", recorder)
+    session.happened("exchange.first_token", recorder)
     session.ended(recorder.complete_now(house.pacer.now_ns()))
     assert session.events.after(0) == []
     assert session.exchanges() == ()
