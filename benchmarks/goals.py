@@ -56,6 +56,12 @@ def of(kind: str, case: str, figure: str, server: str = "mockai") -> Measured:
     return measured
 
 
+def off(kind: str, case: str, figure: str) -> Measured:
+    """Return how far a figure is from nothing: a stream that began late is ahead in the end."""
+    measured = of(kind, case, figure)
+    return lambda rows: [abs(value) for value in measured(rows)]
+
+
 def ratio(kind: str, case: str, figure: str, to: str) -> Measured:
     """Return mockai's figure over that of another server in the same round."""
 
@@ -83,9 +89,9 @@ def _of_case(rows: list[Row], kind: str, case: str, server: str) -> list[Row]:
 _DRIFT = "drift of the last token, p50, {} × 50 tokens/s"
 _AT_1000 = "1000 × 50/s"
 GOALS = (
-    Goal(_DRIFT.format("1"), 2, of("paced", "1 × 50/s", "drift_ms_p50"), " ms"),
-    Goal(_DRIFT.format("100"), 2, of("paced", "100 × 50/s", "drift_ms_p50"), " ms"),
-    Goal(_DRIFT.format("1,000"), 5, of("paced", _AT_1000, "drift_ms_p50"), " ms"),
+    Goal(_DRIFT.format("1"), 2, off("paced", "1 × 50/s", "drift_ms_p50"), " ms"),
+    Goal(_DRIFT.format("100"), 2, off("paced", "100 × 50/s", "drift_ms_p50"), " ms"),
+    Goal(_DRIFT.format("1,000"), 5, off("paced", _AT_1000, "drift_ms_p50"), " ms"),
     Goal("pacing error p50 at 1,000 streams", 1, of("paced", _AT_1000, "error_ms_p50"), " ms"),
     Goal(
         "CPU per paced token at 1,000 streams, to the C floor's",
@@ -96,7 +102,7 @@ GOALS = (
     Goal(
         "drift p50 with 1,500 streams on one core",
         10,
-        of("paced", "1500 × 50/s", "drift_ms_p50"),
+        off("paced", "1500 × 50/s", "drift_ms_p50"),
         " ms",
     ),
     *(
