@@ -53,16 +53,22 @@ def _variable(path: str) -> Mapping[str, str] | None:
 
 
 def _serve(state: State, request: Direct, body: bytes | None) -> BodyTaker | None:
-    """Serve a request, or refuse it if it belongs to no session; return who awaits the body."""
+    """Serve a request; return who awaits the body."""
+    try:
+        return _begun(state, request, body)
+    except Exception:  # noqa: BLE001 - a bug of ours must not leave the connection hanging
+        _log.exception("%s failed", request.path)
+        cut_off(request.protocol)
+        return None
+
+
+def _begun(state: State, request: Direct, body: bytes | None) -> BodyTaker | None:
+    """Begin with a request, or refuse it if it belongs to no session."""
     try:
         require_ticking(request.path)
         asking = _Asking(state, request)
     except OpenAIError as error:
         _answer(state, request, request.protocol, error_response(error))
-        return None
-    except Exception:  # noqa: BLE001 - a bug of ours must not leave the connection hanging
-        _log.exception("%s failed", request.path)
-        cut_off(request.protocol)
         return None
     asking.begin(body)
     return asking
