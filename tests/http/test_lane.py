@@ -122,7 +122,9 @@ def test_a_fin_behind_a_row_of_two_sessions_closes_the_connection(
 def open_to_all() -> Iterator[Control]:
     """A server that pages of any origin may use."""
     server = ServerThread(ServerOptions(cors_origins=("*",))).start()
-    yield Control(server.url, "default")
+    control = Control(server.url, "default")
+    control.script(tokens=TOKENS)
+    yield control
     server.stop()
 
 
