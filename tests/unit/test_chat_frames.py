@@ -8,6 +8,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mockai.core.dialects.chat import plan_chat
+from mockai.core.staging import staged
 from mockai.core.tokens import get_encoding
 from mockai.engine.scripts import Entry
 from tests.support.facts import reply_of, request_of, scenario_of
@@ -56,6 +58,21 @@ def test_the_headers_say_what_it_is() -> None:
     """A stream names its charset, a body does not."""
     assert plan_of(1).headers == (("content-type", "text/event-stream; charset=utf-8"),)
     assert plan_of(1, stream=False).headers == (("content-type", "application/json"),)
+
+
+def test_an_error_has_one_type_its_own_if_a_script_names_one() -> None:
+    """Two of a kind would leave it to the client which to believe."""
+    error = {"code": "slow_down", "headers": {"Content-Type": "text/plain"}}
+    stage = staged(reply_of({"error": error}), ordinal=1, draw=Random(0))
+    headers = plan_chat(
+        request_of(),
+        stage,
+        seed=7,
+        created=0,
+        prompt_tokens=1,
+        encoding=get_encoding("o200k_base"),
+    ).headers
+    assert [value for name, value in headers if name == "content-type"] == ["text/plain"]
 
 
 # ── the stream ───────────────────────────────────────────────────────────────────────────────

@@ -103,7 +103,7 @@ def _error_plan(error: OpenAIError, stage: Staged, completion_id: str) -> Plan:
         stream=False,
         prompt_tokens=0,
         completion_id=completion_id,
-        headers=(*BODY_HEADERS, *error.headers.items()),
+        headers=tuple({**dict(BODY_HEADERS), **error.headers}.items()),
         status=error.status,
         ending="error",
     )
