@@ -89,7 +89,8 @@ def run(asked: argparse.Namespace) -> int:
 
 
 def _gate(asked: argparse.Namespace) -> int:
-    from mockai.cli.loading import resume_the_collector
+    import gc
+
     from mockai.core.exit_code import exit_code
     from mockai.core.loading import read_scenarios
     from mockai.http.loading import load_without_certificates
@@ -100,7 +101,7 @@ def _gate(asked: argparse.Namespace) -> int:
     scenarios = read_scenarios(asked.scenario) if asked.scenario else []
     demands = demands_of(scenarios, asked.checks)
     server = ServerThread(_options(asked, scenarios)).start()
-    resume_the_collector()
+    gc.enable()
     try:
         ending, report = _play(server.url, asked, demands)
     finally:

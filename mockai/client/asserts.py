@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar, Unpack
 
@@ -21,16 +22,16 @@ Done = TypeVar("Done")
 DEFAULT_TIMEOUT_S = 5.0
 
 
-class Assertions(Generic[Done]):
+class Assertions(ABC, Generic[Done]):
     """What can be asserted of a session, or of the exchanges of one script.
 
     Every exchange that fits must comply, and at least one must fit. `timeout` is how long the
     call may wait for that, in seconds. What is not met is an `AssertionError` that explains.
     """
 
+    @abstractmethod
     def demand(self, kind: str, expected: Mapping[str, Any], timeout: float) -> Done:
         """Have a check judged, and raise its report unless it passes."""
-        raise NotImplementedError
 
     def assert_cancelled(
         self, *, timeout: float = DEFAULT_TIMEOUT_S, **expected: Unpack[terms.CancelledTerms]

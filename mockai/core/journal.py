@@ -59,6 +59,6 @@ class Journal:
     def _make_room(self) -> None:
         entries = self._entries
         while self._ended and (len(entries) > self._most or self.bytes > self._most_bytes):
-            entry = self._entries.pop(heappop(self._ended))
+            entry = entries.pop(heappop(self._ended))
             self.bytes -= len(entry.request.body)
             self.evicted += 1
