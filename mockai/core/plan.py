@@ -7,6 +7,7 @@ of the caller does not, so a late tick catches up.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,25 +29,47 @@ def without_seams(frame: Frame) -> bytes:
 class Frames(Protocol):
     """What a dialect makes of a reply for one request."""
 
+    __slots__ = ()
+
+    @abstractmethod
     def frame(self, index: int, /) -> Frame:
         """Render frame `index` of a stream (1 to the last), when it is due."""
 
+    @abstractmethod
     def body(self) -> bytes:
         """Render the whole answer of a request that did not ask for a stream."""
 
+    def row(self, first: int, end: int, most: int) -> list[Frame]:
+        """Render frames that are due together, from `first` up to `end` (exclusive).
 
-class OneBody:
+        It stops at the frame with which they have come to `most` bytes.
+        """
+        row: list[Frame] = []
+        size, index = 0, first
+        while index < end and size < most:
+            frame = self.frame(index)
+            row.append(frame)
+            size += len(frame) if isinstance(frame, bytes) else sum(map(len, frame))
+            index += 1
+        return row
+
+
+class OneBody(Frames):
     """An answer that is no stream, as frames see it; `render` makes its body when it is due."""
 
     def __init__(self, render: Callable[[], bytes]) -> None:
-        self.body = render
+        self._render = render
+
+    def body(self) -> bytes:
+        """Render it."""
+        return self._render()
 
     def frame(self, index: int, /) -> bytes:
         """Render all of it."""
         return self.body()
 
 
-class MangledFrames:
+class MangledFrames(Frames):
     """Frames whose bytes are not what they should be: see `mangling`.
 
     `mangles` are (frame, what is done to it): no frame is all of them, -1 the last.

@@ -209,24 +209,18 @@ class Stream:
     def _send(self, plan: Plan, playback: Playback, end: int, now_ns: int) -> int:
         """Hand over the frames that are due, at most 16 KB of them; return where it stopped."""
         recorder, sink = self.recorder, self._sink
-        frames: list[Frame] = []
-        first = index = playback.position
+        index = playback.position
+        if plan.reply.paced and (index or end > 1):
+            recorder.lateness.add(now_ns - playback.due_ns(index))
         if index == 0:
             self._start(plan, now_ns)
             index = 1
         apart = not plan.reply.coalesce
         if apart and index < self._last - 1:
-            end = min(
-                end, self._last - 1
-            )  # the last goes with the end of the body: in a turn of its own
-        size, render = 0, self._frame
-        while index < end and size < AHEAD:
-            frame = render(index)
-            frames.append(frame)
-            size += len(frame) if isinstance(frame, bytes) else sum(map(len, frame))
-            index += 1
-        if plan.reply.paced and frames:
-            recorder.lateness.add(now_ns - playback.due_ns(first))
+            # The last goes with the end of the body: in a turn of its own.
+            end = min(end, self._last - 1)
+        frames = plan.frames.row(index, end, AHEAD)
+        index += len(frames)
         recorder.last_write_ns = now_ns
         if recorder.first_token_ns is None and plan.reply.sent[index - 1]:
             self._note_first_token(now_ns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mockai.core.exchange import Connection, Exchange, RequestFacts
-from mockai.core.plan import Plan
+from mockai.core.plan import Frames, Plan
 from mockai.core.staging import Ending
 from mockai.engine.pacer import VirtualPacer
 from mockai.engine.session import Session, Settings
@@ -18,7 +18,7 @@ FIFTY = {"ttft": "200ms", "tokens_per_second": 50}
 """The pace of most plays: token 1 is due at 0.2 s, then one every 20 ms."""
 
 
-class Numbered:
+class Numbered(Frames):
     """Frames that tell their number, so that order and omissions show."""
 
     def __init__(self, *, size: int = 0, crash_at: int | None = None) -> None:

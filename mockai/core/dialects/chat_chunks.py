@@ -17,6 +17,7 @@ from typing import Any
 from mockai.core.dialects.chat_body import NO_LOGPROBS, Answer, is_gpt5, tier
 from mockai.core.dialects.chat_usage import Figures
 from mockai.core.errors import OpenAIError
+from mockai.core.plan import Frame, Frames
 from mockai.core.policy import UsageReport
 from mockai.core.reply import WITH_LOGPROBS, Channel, Delta, Reply
 
@@ -30,7 +31,7 @@ _PAD_SHELL = len(',"obfuscation":""}')
 _PAD_KINDS = 2  # a seed chooses one of so many paddings: plays of a reply share what was rendered
 
 
-class Chunks:
+class Chunks(Frames):
     """Renders the frames of one streamed answer, each when it is due.
 
     `final_usage` asks for a chunk of its own with the usage. `report` is what the policy says of
@@ -94,6 +95,21 @@ class Chunks:
         if column is not None and self._is_alike(index):
             column[index] = frame[len(self._start) :]
         return frame
+
+    def row(self, first: int, end: int, most: int) -> list[Frame]:
+        """Render frames that are due together, in one go if another play has rendered them.
+
+        Those of a column are of about one size, so one of them tells how many there is room for.
+        """
+        start, column = self._start, self._column
+        one = column[first + 1] if column is not None and first + 1 < end else None
+        if column is None or one is None:
+            return super().row(first, end, most)
+        room = most // (len(start) + len(one))
+        rests = column[first + 1 : min(end, first + 1 + room)]
+        if None in rests:
+            return super().row(first, end, most)
+        return [self.frame(first), *[start + rest for rest in rests if rest is not None]]
 
     def _is_alike(self, index: int) -> bool:
         """Say whether all plays send this frame, but for what each chunk of theirs begins with."""
