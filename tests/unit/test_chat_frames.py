@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mockai.core.dialects.chat import plan_chat
+from mockai.core.plan import without_seams
 from mockai.core.staging import staged
 from mockai.core.tokens import get_encoding
 from mockai.engine.scripts import Entry
@@ -255,6 +256,27 @@ def frames_after(
         )
         frames = [plan.frames.frame(index) for index in range(1, len(plan.reply))]
     return frames
+
+
+@pytest.mark.parametrize("most", [1, 700, 16 * 1024])
+def test_frames_of_one_write_are_those_rendered_one_by_one(most: int) -> None:
+    """Whoever plays first, or after others; and a row stops with the frame that fills it."""
+    steps = ({"faker": 90}, {"raw": "r" * 5_000}, {"faker": 90}, {"reasoning": 4}, STORY)
+    entry, request = Entry(scenario_of(*steps)), request_of()
+    encoding = get_encoding("o200k_base")
+    for seed in (7, 9, 11):
+        staged = entry.staged(request, encoding, 1.0, ordinal=1, seed=seed)
+        plan = plan_chat(
+            request, staged, seed=seed, created=CREATED, prompt_tokens=11, encoding=encoding
+        )
+        end, rows, index = len(plan.reply), list[list[bytes]](), 1
+        while index < end:
+            rows.append([without_seams(one) for one in plan.frames.row(index, end, most)])
+            index += len(rows[-1])
+        single = [without_seams(plan.frames.frame(index)) for index in range(1, end)]
+        assert [one for row in rows for one in row] == single
+        likely = max(map(len, single[1:80]))
+        assert all(sum(map(len, row[:-1])) < 1.1 * most + likely for row in rows)
 
 
 def test_only_a_reply_that_many_play_is_kept_rendered() -> None:
