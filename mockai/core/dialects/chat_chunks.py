@@ -105,11 +105,12 @@ class Chunks(Frames):
         one = column[first + 1] if column is not None and first + 1 < end else None
         if column is None or one is None:
             return super().row(first, end, most)
-        room = most // (len(start) + len(one))
+        frame = self.frame(first)
+        room = max(0, -(-(most - len(frame)) // (len(start) + len(one))))
         rests = column[first + 1 : min(end, first + 1 + room)]
         if None in rests:
             return super().row(first, end, most)
-        return [self.frame(first), *[start + rest for rest in rests if rest is not None]]
+        return [frame, *[start + rest for rest in rests if rest is not None]]
 
     def _is_alike(self, index: int) -> bool:
         """Say whether all plays send this frame, but for what each chunk of theirs begins with."""
