@@ -7,10 +7,11 @@ So a bill is final when the exchange ends, and judging by another policy is to c
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 
 from mockai.core.exchange import Bill, Exchange
 from mockai.core.policy import STOP_NOW, Policy, TokenNotice
-from mockai.core.prices import NO_PRICES, Prices, dollars
+from mockai.core.prices import NO_PRICES, Price, Prices, dollars
 
 _FIRST_ERROR = 400
 _NOTHING = dollars(Decimal(0))
@@ -100,11 +101,11 @@ def _priced(
     exchange: Exchange, policy: Policy, prices: Prices, *, prompt: int, completion: int, wasted: int
 ) -> Bill:
     price, cached = prices.of(exchange.request.model), min(prompt, exchange.cached_tokens)
-    cost, wasted_usd, note = Decimal(0), _NOTHING, None
+    cost = wasted_usd = _NOTHING
+    note = None
     if price is not None:
-        cost = price.cost(prompt=prompt, cached=cached, completion=completion)
-        if wasted:
-            wasted_usd = dollars(price.cost(prompt=0, completion=wasted))
+        cost = _cost(price, prompt, cached, completion)
+        wasted_usd = _cost(price, 0, 0, wasted)
     elif prompt or completion:
         note = f"no price for model '{exchange.request.model}': give one with --prices FILE"
     return Bill(
@@ -112,8 +113,14 @@ def _priced(
         prompt_tokens=prompt,
         completion_tokens=completion,
         wasted_tokens=wasted,
-        cost_usd=None if note else dollars(cost),
+        cost_usd=None if note else cost,
         wasted_usd=None if note else wasted_usd,
         cached_tokens=cached,
         note=note,
     )
+
+
+@lru_cache(1_024)
+def _cost(price: Price, prompt: int, cached: int, completion: int) -> str:
+    """Return what so many tokens cost: scripted answers are of few sizes."""
+    return dollars(price.cost(prompt=prompt, cached=cached, completion=completion))

@@ -102,6 +102,7 @@ class Connection(RequestHandler):
         "lane",
         "lost_errno",
         "nth_request",
+        "peer",
         "served",
     )
 
@@ -112,6 +113,8 @@ class Connection(RequestHandler):
         """Give the connection its number."""
         self.id = f"c{next(_numbers)}"
         self.nth_request = 0
+        self.peer: object = transport.get_extra_info("peername")
+        """The address of the client."""
         self.served: Leaving | None = None
         self.is_lost = False
         self.lost_errno: int | None = None
@@ -140,11 +143,6 @@ class Connection(RequestHandler):
     def socket(self) -> Socket | None:
         """The socket below, while there is one."""
         return None if self.transport is None else self.transport.get_extra_info("socket")
-
-    @property
-    def peer(self) -> object:
-        """The address of the client, while it is known."""
-        return None if self.transport is None else self.transport.get_extra_info("peername")
 
     @property
     def own(self) -> object:

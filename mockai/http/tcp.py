@@ -17,11 +17,16 @@ import struct
 import sys
 from typing import NamedTuple, Protocol
 
+if sys.platform == "linux":  # else there is no such module, or no such question
+    import fcntl
+
 IS_LINUX = sys.platform == "linux"
 _TCP_NOTSENT_LOWAT = 25
 _SIOCOUTQ = 0x5411
-# `struct tcp_info`: tcpi_state, and tcpi_bytes_acked since Linux 4.1.
-_INFO = struct.Struct("=B119xQ")
+# `struct tcp_info`: tcpi_state, tcpi_unacked, and since Linux 4.1 tcpi_bytes_acked; since 4.6
+# tcpi_notsent_bytes.
+_INFO = struct.Struct("=B23xI92xQ16xI")
+_ESTABLISHED = 1
 _CLOSE_WAIT = 8  # the peer has sent a FIN
 _PROBES = 3
 
@@ -80,13 +85,14 @@ def queue_of(sock: Socket | None) -> Queue | None:
     """
     if not IS_LINUX or sock is None:
         return None
-    import fcntl  # noqa: PLC0415 - not on Windows
-
     try:
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
-        unsent = fcntl.ioctl(sock.fileno(), _SIOCOUTQ, bytes(4))
-        state, acked = _INFO.unpack(info)
-        return Queue(acked, int.from_bytes(unsent, sys.byteorder), state == _CLOSE_WAIT)
+        state, segments, acked, unsent = _INFO.unpack(info)
+        is_open = state in {_ESTABLISHED, _CLOSE_WAIT}  # after a reset no segment is counted
+        if segments or unsent or not is_open:  # else nothing is under way: that costs a call less
+            queued = fcntl.ioctl(sock.fileno(), _SIOCOUTQ, bytes(4))
+            unsent = int.from_bytes(queued, sys.byteorder)
+        return Queue(acked, unsent, state == _CLOSE_WAIT)
     except (OSError, struct.error):
         return None
 
