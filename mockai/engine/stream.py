@@ -209,9 +209,7 @@ class Stream:
     def _send(self, plan: Plan, playback: Playback, end: int, now_ns: int) -> int:
         """Hand over the frames that are due, at most 16 KB of them; return where it stopped."""
         recorder, sink = self.recorder, self._sink
-        index = playback.position
-        if plan.reply.paced and (index or end > 1):
-            recorder.lateness.add(now_ns - playback.due_ns(index))
+        first = index = playback.position
         if index == 0:
             self._start(plan, now_ns)
             index = 1
@@ -221,6 +219,8 @@ class Stream:
             end = min(end, self._last - 1)
         frames = plan.frames.row(index, end, AHEAD)
         index += len(frames)
+        if plan.reply.paced and frames:
+            recorder.lateness.add(now_ns - playback.due_ns(first))
         recorder.last_write_ns = now_ns
         if recorder.first_token_ns is None and plan.reply.sent[index - 1]:
             self._note_first_token(now_ns)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import random
 import string
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from itertools import accumulate
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -99,18 +101,20 @@ class Chunks(Frames):
     def row(self, first: int, end: int, most: int) -> list[Frame]:
         """Render frames that are due together, in one go if another play has rendered them.
 
-        Those of a column are of about one size, so one of them tells how many there is room for.
+        Those of a column are of about one size, so one of them tells how many may be needed.
         """
         start, column = self._start, self._column
         one = column[first + 1] if column is not None and first + 1 < end else None
         if column is None or one is None:
             return super().row(first, end, most)
-        frame = self.frame(first)
-        room = max(0, -(-(most - len(frame)) // (len(start) + len(one))))
-        rests = column[first + 1 : min(end, first + 1 + room)]
+        needed = most // (len(start) + len(one)) + 1
+        rests = column[first + 1 : min(end, first + 1 + needed)]
         if None in rests:
             return super().row(first, end, most)
-        return [frame, *[start + rest for rest in rests if rest is not None]]
+        frames: list[Frame] = [self.frame(first)]
+        frames += [start + rest for rest in rests if rest is not None]
+        ends = [*accumulate(map(len, frames))]
+        return frames[: bisect_left(ends, most) + 1]
 
     def _is_alike(self, index: int) -> bool:
         """Say whether all plays send this frame, but for what each chunk of theirs begins with."""
