@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from mockai.core.mangling import Mangler
+from mockai.core.progress import Progress
 from mockai.core.reply import HoldPoint, Reply
 from mockai.core.staging import Ending
 
@@ -38,6 +39,13 @@ class Frames(Protocol):
     @abstractmethod
     def body(self) -> bytes:
         """Render the whole answer of a request that did not ask for a stream."""
+
+    def shared(self) -> tuple[bytes, Sequence[bytes | None]] | None:
+        """Return what each frame begins with, and what follows it where a play has rendered it.
+
+        `None` if no play shares anything with another.
+        """
+        return None
 
     def row(self, first: int, end: int, most: int) -> list[Frame]:
         """Render frames that are due together, from `first` up to `end` (exclusive).
@@ -132,46 +140,55 @@ class Plan:
 class Playback:
     """Where one play of a plan stands. All times are nanoseconds of one monotonic clock.
 
-    `position` is the next frame to leave. While `held` is set nothing is due but the time-out.
+    `position` is the next frame to leave; it stands in the `progress`, with when it is due. `stop`
+    is how far that may go before the next hold, or the end. While `held` is set nothing is due but
+    the time-out.
     """
 
     __slots__ = (
         "_by_frame",
-        "_due_ns",
         "_hold",
         "_later",
         "_length",
-        "_origin_ns",
-        "_stop",
         "held",
-        "position",
+        "progress",
         "reply",
         "shifts",
         "start_ns",
+        "stop",
     )
 
-    def __init__(self, reply: Reply, start_ns: int, *, by_frame: bool = True) -> None:
+    def __init__(
+        self,
+        reply: Reply,
+        start_ns: int,
+        *,
+        by_frame: bool = True,
+        progress: Progress | None = None,
+    ) -> None:
         self.reply = reply
         self.start_ns = start_ns
-        self.position = 0
+        self.progress = progress or Progress()
+        self.progress.begin(reply.due_ns, start_ns)
         self.held: HoldPoint | None = None
         self.shifts: list[tuple[int, int]] = []
         """(frame, ns): from this frame on, the timeline is this much later in all."""
-        # What every tick looks at, kept at hand: the timeline's zero with its shifts, the column,
-        # and how far it may go before the next hold (or the end).
-        self._origin_ns = start_ns
-        self._due_ns = reply.due_ns
         self._length = len(reply)
         self._by_frame = by_frame
         self._later = list(reply.holds)
         self._hold: HoldPoint | None = None
-        self._stop = self._length
+        self.stop = self._length
         self._next_hold()
+
+    @property
+    def position(self) -> int:
+        """The next frame to leave."""
+        return self.progress.position
 
     @property
     def shift_ns(self) -> int:
         """How much later than planned the rest of the timeline is."""
-        return self._origin_ns - self.start_ns
+        return self.progress.origin_ns - self.start_ns
 
     @property
     def ended(self) -> bool:
@@ -185,7 +202,7 @@ class Playback:
 
     def due_ns(self, frame: int) -> int:
         """Return when a frame is due, as things stand."""
-        return self._origin_ns + self._due_ns[frame]
+        return self.progress.origin_ns + self.reply.due_ns[frame]
 
     def next_ns(self) -> int | None:
         """Return the instant of the next event; `None` while held and at the end.
@@ -193,41 +210,33 @@ class Playback:
         An answer in one body has no event between its holds and its end. The time-out of a hold
         is an event of its holder, who knows when it began.
         """
-        if self.held is not None or self.position >= self._length:
+        position, origin_ns = self.progress.position, self.progress.origin_ns
+        if self.held is not None or position >= self._length:
             return None
-        if self._hold is not None and (not self._by_frame or self.position == self._stop):
-            return self._origin_ns + self._hold.due_ns
-        frame = self.position if self._by_frame else self._length - 1
-        return self._origin_ns + self._due_ns[frame]
+        if self._hold is not None and (not self._by_frame or position == self.stop):
+            return origin_ns + self._hold.due_ns
+        frame = position if self._by_frame else self._length - 1
+        return origin_ns + self.reply.due_ns[frame]
 
     def ready(self, now_ns: int) -> int:
         """Return the end (exclusive) of the frames that are due now, from `position` on."""
-        if self.held is not None or self.position >= self._stop:
-            return self.position
-        return bisect_right(self._due_ns, now_ns - self._origin_ns, self.position, self._stop)
-
-    def after_next(self, now_ns: int) -> int:
-        """Return when the frame after the next is due, if the next is due and nothing else; else 0.
-
-        What comes with something else is not meant: the head, a frame before a hold, the tail.
-        """
-        after, due_ns, origin_ns = self.position + 1, self._due_ns, self._origin_ns
-        if 1 < after < self._stop and due_ns[after - 1] <= now_ns - origin_ns < due_ns[after]:
-            return origin_ns + due_ns[after]
-        return 0
+        at = self.progress
+        if self.held is not None or at.position >= self.stop:
+            return at.position
+        return bisect_right(at.due_ns, now_ns - at.origin_ns, at.position, self.stop)
 
     def move(self, position: int, now_ns: int) -> HoldPoint | None:
         """Note that the frames before `position` are handed over; return the hold now reached."""
-        self.position = position
+        self.progress.position = position
         hold = self._hold
-        if hold is None or position != self._stop or self._origin_ns + hold.due_ns > now_ns:
+        if hold is None or position != self.stop or now_ns < self.progress.origin_ns + hold.due_ns:
             return None
         self.held = hold
         return hold
 
     def held_since_ns(self) -> int:
         """Return the instant on the timeline at which the present hold began."""
-        return self._origin_ns + (self.held.due_ns if self.held else 0)
+        return self.progress.origin_ns + (self.held.due_ns if self.held else 0)
 
     def release(self, now_ns: int, *, tokens: int | None = None) -> None:
         """Go on from the present hold, if any; after `tokens` more, hold again at the same gate."""
@@ -243,12 +252,12 @@ class Playback:
     def shift(self, by_ns: int) -> None:
         """Move the rest of the timeline by `by_ns` (a hold's or a stall's length)."""
         if by_ns > 0:
-            self._origin_ns += by_ns
+            self.progress.origin_ns += by_ns
             self.shifts.append((self.position, self.shift_ns))
 
     def _next_hold(self) -> None:
         self._hold = self._later.pop(0) if self._later else None
-        self._stop = self._length if self._hold is None else self._hold.frame
+        self.stop = self._length if self._hold is None else self._hold.frame
 
     def _hold_again(self, held: HoldPoint, tokens: int) -> None:
         reply = self.reply

@@ -6,7 +6,6 @@ at the first sign of leaving (tokens, bytes, phase) is frozen here.
 
 from __future__ import annotations
 
-from array import array
 from dataclasses import dataclass, field, replace
 
 from mockai.core.billing import bill
@@ -31,60 +30,12 @@ from mockai.core.exchange import (
 from mockai.core.plan import Plan, Playback
 from mockai.core.policy import STOP_NOW, Policy
 from mockai.core.prices import NO_PRICES, Prices
+from mockai.core.progress import Progress
 from mockai.core.retries import Attempt
 
-_SAMPLES = 512
 _HEAD_AND_BODY = 2  # frames of an answer in one body
 _NOT_YET = "acked_bytes and unsent_bytes are read when the client leaves or the answer ends"
 _NOT_COUNTED = "the error that is answered is not counted"
-
-
-class Lateness:
-    """How late writes were: an even sample of at most 512, the count and the exact maximum."""
-
-    __slots__ = ("_count", "_samples", "_stride", "max_ns")
-
-    def __init__(self) -> None:
-        self._samples = array("q")
-        self._count = 0
-        self._stride = 1
-        self.max_ns = 0
-
-    def add(self, late_ns: int) -> None:
-        """Note one write."""
-        if late_ns > self.max_ns:  # noqa: PLR1730 - max() is a call, and this is the hot path
-            self.max_ns = late_ns
-        self._count += 1
-        if self._count < self._stride:
-            return
-        self._count = 0
-        self._samples.append(late_ns)
-        if len(self._samples) >= _SAMPLES:
-            self._samples = self._samples[::2]
-            self._stride *= 2
-
-    def error(self) -> PaceError | None:
-        """Return the pacing error in milliseconds; `None` without a paced write."""
-        if not self._samples:
-            return None
-        ranked = sorted(self._samples)
-        p50, p99 = (ranked[min(len(ranked) - 1, int(len(ranked) * q))] for q in (0.5, 0.99))
-        return PaceError(*(round(ns / 1e6, 3) for ns in (p50, p99, self.max_ns)))
-
-
-@dataclass(slots=True)
-class Progress:
-    """What the kernel has taken so far: whole frames and bytes; `waiting` are those it refused.
-
-    The rest is known once the client has left or the answer is out; `note` says why it is not.
-    """
-
-    frames: int = 0
-    bytes: int = 0
-    waiting: int = 0
-    acked: int | None = None
-    unsent: int | None = None
-    note: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -110,10 +61,8 @@ class Recorder:
     plan: Plan | None = None
     playback: Playback | None = None
     progress: Progress = field(default_factory=Progress)
-    lateness: Lateness = field(default_factory=Lateness)
     headers_ns: int | None = None
     first_token_ns: int | None = None
-    last_write_ns: int | None = None
     half_closed_ns: int | None = None
     blocked_ns: int | None = None
     stalled_ns: int = 0
@@ -327,9 +276,9 @@ class Recorder:
             received_at=self.received_at,
             headers_s=_seconds(self.headers_ns, received_ns),
             first_token_s=_seconds(self.first_token_ns, received_ns),
-            last_write_s=_seconds(self.last_write_ns, received_ns),
+            last_write_s=_seconds(self.progress.last_write_ns, received_ns),
             ended_s=_seconds(ended_ns, received_ns),
-            pace_error_ms=self.lateness.error(),
+            pace_error_ms=_pace_error(self.progress),
         )
 
     def _schedule(self) -> Schedule | None:
@@ -345,3 +294,12 @@ class Recorder:
 
 def _seconds(at_ns: int | None, since_ns: int) -> float | None:
     return None if at_ns is None else (at_ns - since_ns) / 1e9
+
+
+def _pace_error(progress: Progress) -> PaceError | None:
+    """Return how late writes were, in milliseconds; `None` without a paced write."""
+    ranked = sorted(progress.late_ns)
+    if not ranked:
+        return None
+    p50, p99 = (ranked[min(len(ranked) - 1, int(len(ranked) * q))] for q in (0.5, 0.99))
+    return PaceError(*(round(ns / 1e6, 3) for ns in (p50, p99, progress.latest_ns)))

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from mockai.engine.pacer import Pacer
+from mockai.engine.pacer import NEVER, Pacer
 
 _log = logging.getLogger("mockai")
 
@@ -25,6 +25,7 @@ class Lifetime:
     """Looks when the time may be over; who is in use then gets all of it anew."""
 
     def __init__(self, used: Used, pacer: Pacer, ttl_s: float, expire: Callable[[], None]) -> None:
+        self.due_tick = NEVER
         self._used, self._expire = used, expire
         self._ttl_ns = round(ttl_s * 1e9)
         pacer.schedule(self, used.used_ns + self._ttl_ns)

@@ -10,8 +10,8 @@ import asyncio
 import heapq
 import logging
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Protocol
 
 _log = logging.getLogger("mockai")
@@ -20,14 +20,18 @@ TICK_NS = 500_000
 """Width of one tick: deadlines are rounded up to it, never down, so nothing is early."""
 
 
-_READY = -1
-"""The place of what has been gathered: no tick is less than 0."""
+NEVER = 1 << 62
+"""The tick of what has no deadline: later than any."""
+
 SLICE_NS = 1_000_000
 """For so long the pacer keeps the loop: a client that leaves meanwhile is noticed no later."""
 
 
 class Timed(Protocol):
     """Something that is woken at its deadlines."""
+
+    due_tick: int
+    """The tick at which it is woken, at first `NEVER`: the wheel's note, kept where it looks."""
 
     def tick(self, now_ns: int) -> int | None:
         """Do what is due; return the next deadline, or `None` to sleep until told otherwise."""
@@ -49,6 +53,24 @@ class Pacer(Protocol):
         """Forget the deadline of `timed`, if it has one."""
 
 
+class _Buckets(dict[int, dict[Timed, None]]):
+    """Those that have a deadline, by tick; a tick is in the `order` (a heap) as long as in here."""
+
+    __slots__ = ("order",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.order: list[int] = []
+
+    def __missing__(self, tick: int) -> dict[Timed, None]:
+        heapq.heappush(self.order, tick)
+        bucket = self[tick] = {}
+        return bucket
+
+    def pop_first(self) -> dict[Timed, None]:
+        return self.pop(heapq.heappop(self.order))
+
+
 class Wheel:
     """Deadlines by tick: cheap to add, to cancel and to take in order.
 
@@ -56,45 +78,41 @@ class Wheel:
     who is gathered is woken once before anybody is a second time.
     """
 
-    __slots__ = ("_buckets", "_order", "_place", "_ready")
+    __slots__ = ("_buckets", "_gathered", "_ready")
 
     def __init__(self) -> None:
-        self._buckets: dict[int, dict[Timed, None]] = {}
-        self._order: list[int] = []
-        self._place: dict[Timed, int] = {}
-        self._ready: deque[Timed] = deque()
-        """Those that are due; one whose place is not `_READY` has been cancelled or moved."""
+        self._buckets = _Buckets()
+        self._ready: Iterator[Timed] | None = None
+        """Who was due at the tick `_gathered`, and is not woken yet; some have new deadlines."""
+        self._gathered = 0
 
     def __len__(self) -> int:
-        return len(self._place)
+        """Return how many deadlines are still to be gathered."""
+        return sum(map(len, self._buckets.values()))
 
     def put(self, timed: Timed, at_ns: int) -> None:
         """Set the one deadline of `timed`."""
-        place = self._place
-        if timed in place:
+        if timed.due_tick != NEVER:
             self.drop(timed)
-        place[timed] = tick = -(-at_ns // TICK_NS)
-        bucket = self._buckets.get(tick)
-        if bucket is not None:
-            bucket[timed] = None
-        else:
-            self._buckets[tick] = {timed: None}
-            heapq.heappush(self._order, tick)
+        timed.due_tick = tick = -(-at_ns // TICK_NS)
+        self._buckets[tick][timed] = None
 
     def drop(self, timed: Timed) -> None:
         """Forget the deadline of `timed`, if it has one."""
-        tick = self._place.pop(timed, _READY)
-        if tick != _READY:
-            self._buckets[tick].pop(timed, None)
+        bucket = self._buckets.get(timed.due_tick)
+        if bucket is not None:
+            bucket.pop(timed, None)
+        timed.due_tick = NEVER
 
     def next_ns(self) -> int | None:
         """Return the earliest deadline, rounded up to its tick; 0 where something is due."""
-        if self._ready:
+        if self._ready is not None:
             return 0
-        while self._order:
-            if self._buckets[self._order[0]]:
-                return self._order[0] * TICK_NS
-            del self._buckets[heapq.heappop(self._order)]
+        order = self._buckets.order
+        while order:
+            if self._buckets[order[0]]:
+                return order[0] * TICK_NS
+            self._buckets.pop_first()
         return None
 
     def turn(self, clock: Callable[[], int], most_ns: int) -> None:
@@ -102,30 +120,36 @@ class Wheel:
 
         A crash stays its own: what one stream raises does not stop the others.
         """
-        begun_ns = now_ns = clock()
-        place, ready = self._place, self._ready
-        if not ready:
-            self._gather(begun_ns)
-        while ready and now_ns - begun_ns <= most_ns:
-            timed = ready.popleft()
-            if place.get(timed) != _READY:
+        now_ns = clock()
+        end_ns = now_ns + most_ns
+        if self._ready is None:
+            self._ready = self._gather(now_ns)
+        gathered, buckets = self._gathered, self._buckets
+        for timed in self._ready:
+            if timed.due_tick > gathered:  # it was cancelled or moved meanwhile
                 continue
-            del place[timed]
+            timed.due_tick = NEVER
             try:
                 at_ns = timed.tick(now_ns)
             except Exception as error:  # noqa: BLE001 - see above
                 _end(timed, error)
             else:
-                if at_ns is not None:
-                    self.put(timed, at_ns)
+                if at_ns is not None:  # as `put` does, without a call
+                    timed.due_tick = tick = -(-at_ns // TICK_NS)
+                    buckets[tick][timed] = None
             now_ns = clock()
+            if now_ns > end_ns:
+                return
+        self._ready = None
 
-    def _gather(self, now_ns: int) -> None:
+    def _gather(self, now_ns: int) -> Iterator[Timed]:
         """Take all whose deadline has come, earliest first."""
-        while self._order and self._order[0] * TICK_NS <= now_ns:
-            bucket = self._buckets.pop(heapq.heappop(self._order))
-            self._place.update(dict.fromkeys(bucket, _READY))
-            self._ready.extend(bucket)
+        due: list[dict[Timed, None]] = []
+        self._gathered = now_ns // TICK_NS
+        order = self._buckets.order
+        while order and order[0] <= self._gathered:
+            due.append(self._buckets.pop_first())
+        return chain.from_iterable(due)
 
 
 def _end(timed: Timed, error: Exception) -> None:

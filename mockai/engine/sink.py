@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from mockai.core.exchange import How
 from mockai.core.plan import Frame, without_seams
-from mockai.core.recorder import Progress
+from mockai.engine.flow import Flow
 
 AHEAD = 16 * 1024
 """Bytes that may wait in our own memory for a client that does not read."""
@@ -38,7 +38,7 @@ class Listener(Protocol):
 class Sink(Protocol):
     """The way out to one client."""
 
-    progress: Progress
+    progress: Flow
 
     def listen(self, listener: Listener) -> None:
         """Say who is told of `drained` and `gone`; at once, if the client has left already."""
@@ -71,7 +71,7 @@ class MemorySink:
     """
 
     def __init__(self) -> None:
-        self.progress = Progress()
+        self.progress = Flow()
         self.status: int | None = None
         self.headers: tuple[Header, ...] = ()
         self.frames: list[bytes] = []

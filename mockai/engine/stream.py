@@ -1,7 +1,7 @@
 """One exchange being served: a plan played onto a sink, with gates, and its record kept.
 
-The hot path is `tick` once tokens flow: one frame is due, it is rendered and handed to the sink.
-Whatever else there is to do (the head, several frames at once, holds, the end) is `_catch_up`.
+It is woken for whatever there is to do: the head, frames, holds, the end. The hot path is not here:
+once tokens flow, a sink may send one that is due by itself (`flow`).
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ class Stream:
     __slots__ = (
         "_blocked",
         "_flow",
-        "_frame",
         "_headers",
         "_hold_ends_ns",
         "_last",
+        "_may_flow",
         "_on_end",
         "_pacer",
         "_plan",
@@ -70,13 +70,13 @@ class Stream:
         self._on_end = on_end or _nothing
         self._plan: Plan | None = None
         self._playback: Playback | None = None
-        self._flow: Playback | None = None
-        """The playback, from the first token of a stream to its end."""
         self._headers: tuple[Header, ...] = ()
         self._hold_ends_ns = 0
         self._blocked = False
         self._last = 0
-        recorder.progress = sink.progress
+        self._may_flow = False
+        self._flow = recorder.progress = sink.progress
+        self._flow.stream = self
         sink.listen(self)
 
     # ── from outside ─────────────────────────────────────────────────────────────────────────
@@ -87,13 +87,12 @@ class Stream:
             return
         now_ns = self._pacer.now_ns()
         self._plan, self._headers = plan, (*plan.headers, *headers)
-        self._playback = Playback(plan.reply, now_ns, by_frame=plan.stream)
+        self._playback = Playback(plan.reply, now_ns, by_frame=plan.stream, progress=self._flow)
         self._last = len(plan.reply)
         self.recorder.play(plan, self._playback)
-        self._frame = plan.frames.frame
         at_ns = self.tick(now_ns)
         if at_ns is not None:
-            self._pacer.schedule(self, at_ns)
+            self._pacer.schedule(self._flow, at_ns)
 
     def refuse(self, status: int, error: str, cause: Cause = "refused") -> None:
         """End because the request is answered with an error."""
@@ -131,7 +130,7 @@ class Stream:
         self._leave_gate(tokens=tokens)
         at_ns = self._next_ns()
         if at_ns is not None:
-            self._pacer.schedule(self, at_ns)
+            self._pacer.schedule(self._flow, at_ns)
 
     # ── from the sink ────────────────────────────────────────────────────────────────────────
 
@@ -148,7 +147,7 @@ class Stream:
         due_ns = playback.next_ns()
         if due_ns is not None:
             playback.shift(now_ns - due_ns)
-        self._pacer.schedule(self, now_ns)
+        self._pacer.schedule(self._flow, now_ns)
 
     def gone(self, how: How, errno: int | None) -> None:
         """End because the client has left: a cancel, if anything was still to come."""
@@ -165,23 +164,7 @@ class Stream:
     # ── from the pacer ───────────────────────────────────────────────────────────────────────
 
     def tick(self, now_ns: int) -> int | None:
-        """Do what is due; return when to come back."""
-        flow = self._flow
-        after_ns = flow.after_next(now_ns) if flow is not None else 0
-        if flow is None or not after_ns:
-            return self._catch_up(now_ns)
-        index, recorder = flow.position, self.recorder
-        recorder.lateness.add(now_ns - flow.due_ns(index))
-        recorder.last_write_ns = now_ns
-        flow.position = index + 1  # before the write: its end is recorded inside
-        if self._sink.write((self._frame(index),)):
-            return after_ns
-        self._blocked = True
-        self._note_stall(now_ns)
-        return None
-
-    def _catch_up(self, now_ns: int) -> int | None:
-        """Do all that is due, whatever it is."""
+        """Do all that is due; return when to come back."""
         playback, plan = self._playback, self._plan
         if playback is None or plan is None or self.exchange is not None:
             return None
@@ -197,9 +180,16 @@ class Stream:
             return None
         hold = playback.move(end, now_ns)
         if hold is None:
+            if self._may_flow:
+                self._flow.until = playback.stop - 1
             return playback.next_ns()
         self._arrive(hold, now_ns)
         return self._next_ns()
+
+    def refused(self, now_ns: int) -> None:
+        """Wait until the kernel has taken all of a token that went past us."""
+        self._blocked = True
+        self._note_stall(now_ns)
 
     def crashed(self, error: Exception) -> None:
         """End because of a bug of ours."""
@@ -208,7 +198,7 @@ class Stream:
 
     def _send(self, plan: Plan, playback: Playback, end: int, now_ns: int) -> int:
         """Hand over the frames that are due, at most 16 KB of them; return where it stopped."""
-        recorder, sink = self.recorder, self._sink
+        recorder, sink, progress = self.recorder, self._sink, self._flow
         first = index = playback.position
         if index == 0:
             self._start(plan, now_ns)
@@ -220,17 +210,25 @@ class Stream:
         frames = plan.frames.row(index, end, AHEAD)
         index += len(frames)
         if plan.reply.paced and frames:
-            recorder.lateness.add(now_ns - playback.due_ns(first))
-        recorder.last_write_ns = now_ns
+            progress.wrote_late(first, now_ns - playback.due_ns(first))
+        progress.last_write_ns = now_ns
         if recorder.first_token_ns is None and plan.reply.sent[index - 1]:
             self._note_first_token(now_ns)
-            self._flow = playback
-        playback.position = index  # before the write: its end is recorded inside
+            self._may_flow = self._share(plan)
+        progress.position = index  # before the write: its end is recorded inside
         if index < self._last:
             self._blocked = not sink.write(frames, apart=apart)
         else:
             self._send_last(plan, frames, now_ns)
         return index
+
+    def _share(self, plan: Plan) -> bool:
+        """Give the sink what it needs to send a token by itself, if there is such."""
+        shared = plan.frames.shared()
+        if shared is None:
+            return False
+        self._flow.start, self._flow.rests = shared
+        return True
 
     def _send_last(self, plan: Plan, frames: list[Frame], now_ns: int) -> None:
         """Send what is left with the end of the body, or cut where the tail would come."""
@@ -253,8 +251,8 @@ class Stream:
         body = plan.frames.body()
         self._headers = (*self._headers, ("content-length", str(len(body))))
         self._start(plan, now_ns)
-        self.recorder.last_write_ns = now_ns
-        playback.position = self._last  # before the write: its end is recorded inside
+        self._flow.last_write_ns = now_ns
+        self._flow.position = self._last  # before the write: its end is recorded inside
         if plan.is_cut:
             self._blocked = not self._sink.write([body[: len(body) // 2]])
             self._cut_as_scripted(plan)
@@ -334,8 +332,8 @@ class Stream:
 
     def _end(self, exchange: Exchange) -> None:
         self.exchange = exchange
-        self._flow = None
-        self._pacer.cancel(self)
+        self._flow.stop()
+        self._pacer.cancel(self._flow)
         if self._playback is not None and self._playback.held is not None:
             self._watcher.gates.leave(self._playback.held.name, self)
         self._watcher.ended(exchange)

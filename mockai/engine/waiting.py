@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from mockai.engine.pacer import Pacer
+from mockai.engine.pacer import NEVER, Pacer
 
 _FELT_NS = 1_000_000
 """A look that takes longer makes others late."""
@@ -76,6 +76,7 @@ class _Waiter:
     """One wait, as the pacer sees it: woken by a change or by its instant."""
 
     def __init__(self, woken: asyncio.Future[None]) -> None:
+        self.due_tick = NEVER
         self.woken = woken
 
     def wake(self) -> None:

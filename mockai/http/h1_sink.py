@@ -16,8 +16,9 @@ from itertools import accumulate
 
 from mockai.core.leaving import HalfClose, how_left
 from mockai.core.plan import Frame, without_seams
-from mockai.core.recorder import Progress
+from mockai.engine.flow import Flow
 from mockai.engine.sink import Cutting, Header, Listener
+from mockai.http.h1_flow import H1Flow
 from mockai.http.internals import Connection, cut_off, descriptor_of, http_date
 from mockai.http.tcp import has_sent_fin, queue_of
 
@@ -43,12 +44,14 @@ class H1Sink:
         keep_alive: bool,
         half_close: HalfClose = "cancel",
     ) -> None:
-        self.progress = Progress()
         self._connection = connection
         self._chunked = chunked
         self.keep_alive = keep_alive
         self._half_close = half_close
         self._fd = descriptor_of(connection)
+        self.progress: Flow = Flow()
+        if self._fd is not None and chunked:
+            self.progress = H1Flow(self._fd, self)
         self._socket = connection.socket if self._fd is not None else None
         self._before = queue_of(self._socket)
         self._is_last = False
@@ -85,22 +88,7 @@ class H1Sink:
         """Send frames in one system call, or one each; false when the kernel did not take all."""
         if apart and self._fd is not None:
             return self._send_apart(self._fd, frames)
-        if self._head or len(frames) != 1:
-            return self._send(self._framed(frames))
-        # One frame: the hot path of a paced stream.
-        (frame,) = frames
-        if self._fd is None or frame.__class__ is not bytes or not (frame and self._chunked):
-            return self._send(self._framed(frames))
-        data, progress = b"%x\r\n%b\r\n" % (len(frame), frame), self.progress
-        try:
-            taken = os.write(self._fd, data)
-        except OSError as error:
-            taken = self._untaken(error)
-        if taken != len(data):
-            return self._refused(data, [data], taken)
-        progress.bytes += taken
-        progress.frames += 1
-        return True
+        return self._send(self._framed(frames))
 
     def finish(self, frames: Sequence[Frame]) -> bool:
         """Send the last frames and the end of the body."""
@@ -128,6 +116,12 @@ class H1Sink:
     def look_again(self) -> None:
         """Look anew, while nothing of the answer has been written."""
         self._before = queue_of(self._socket)
+
+    def keep(self, data: bytes, taken: int, error: OSError | None) -> None:
+        """Keep what is left of a token that went past `write`, or find out why nothing went."""
+        if error is not None:
+            self._untaken(error)
+        self._refused(data, [data], taken)
 
     # ── from the connection ──────────────────────────────────────────────────────────────────
 
@@ -289,6 +283,7 @@ class H1Sink:
 
     def _stop(self) -> None:
         self._fd = None
+        self.progress.until = 0
         self._rest = memoryview(b"")
         self.progress.waiting = 0
         self._unwatch()

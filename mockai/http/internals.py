@@ -139,6 +139,16 @@ class Connection(RequestHandler):
             self._next_keepalive_close_time, self._process_keepalive
         )
 
+    def _allow_silence(self) -> None:
+        """Close nobody who waits for the rest of his answer.
+
+        aiohttp lets its timer run on and looks then; a thousand of them would lie in the loop's
+        heap, through which the pacer's one timer goes two thousand times a second.
+        """
+        if self._keepalive_handle is not None:
+            self._keepalive_handle.cancel()
+            self._keepalive_handle = None
+
     @property
     def socket(self) -> Socket | None:
         """The socket below, while there is one."""
@@ -192,11 +202,13 @@ class Connection(RequestHandler):
         self._is_busy, self._newest_body = True, None
         if body.is_eof():
             lane.serve(request, _bytes_of(body))
-            return
-        self._awaited = self._newest_body = body
-        taker = lane.serve(request, None)
-        if self._is_busy and self._awaited is body:  # else it has been answered already
-            self._taker = taker
+        else:
+            self._awaited = self._newest_body = body
+            taker = lane.serve(request, None)
+            if self._is_busy and self._awaited is body:  # else it has been answered already
+                self._taker = taker
+        if self._is_busy:
+            self._allow_silence()
 
     def _of_the_lane(self) -> tuple[Lane, Direct] | None:
         """Return the request that waits, if it waits alone and all that is to come can be awaited.
@@ -270,13 +282,6 @@ class Connection(RequestHandler):
         if self._is_unsent:
             self._is_unsent = False
             self.answered(keep_alive=True)
-
-    def _process_keepalive(self) -> None:
-        """Close who asks nothing; who is served past aiohttp's task looks idle to it."""
-        if self._is_busy:
-            self._limit_silence()
-        else:
-            super()._process_keepalive()
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # asyncio's own type
         """Pass on a FIN: with bytes still buffered, `connection_lost` could come much later.

@@ -17,7 +17,7 @@ import pytest
 from aiohttp import web
 
 from mockai.core.exchange import How
-from mockai.core.recorder import Progress
+from mockai.core.progress import Progress
 from mockai.http.h1_sink import H1Sink
 from mockai.http.internals import Taken, connection_of, listen
 from tests.support.raw import RawClient, head_of

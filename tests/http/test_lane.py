@@ -354,16 +354,15 @@ def test_what_is_not_of_the_lane_is_left_to_aiohttp(sent: bytes) -> None:
 
 
 def test_a_connection_that_is_being_served_is_not_closed_for_being_idle() -> None:
-    """The task waits meanwhile, and its timer takes that for idleness."""
+    """The task waits meanwhile, and its timer would take that for idleness: it is set anew then."""
 
     async def look() -> None:
         connection, wire, _ = await connected()
         connection.data_received(post("/lane", b"x"))
-        connection._next_keepalive_close_time = 0  # noqa: SLF001 - as if the time were over
-        connection._process_keepalive()  # noqa: SLF001
-        assert not wire.is_closed
+        assert connection._keepalive_handle is None  # noqa: SLF001 - nobody is to wake
         connection.answered(keep_alive=True)
-        connection._next_keepalive_close_time = 0  # noqa: SLF001
+        assert connection._keepalive_handle is not None  # noqa: SLF001
+        connection._next_keepalive_close_time = 0  # noqa: SLF001 - as if the time were over
         connection._process_keepalive()  # noqa: SLF001
         assert wire.is_closed
         connection.connection_lost(None)

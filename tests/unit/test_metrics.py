@@ -15,7 +15,8 @@ from mockai.core.exchange import (
     Tokens,
 )
 from mockai.core.metrics import Metrics, render
-from mockai.core.recorder import Progress, Recorder
+from mockai.core.progress import Progress
+from mockai.core.recorder import Recorder
 
 SAMPLE = re.compile(r'[a-z_]+(\{[a-z]+="[^"\n]*"(,[a-z]+="[^"\n]*")*\})? -?[0-9.e+-]+')
 

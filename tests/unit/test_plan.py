@@ -53,24 +53,6 @@ def test_each_frame_is_due_at_its_instant_and_not_before() -> None:
     assert (tick(play, 240), play.ended, next_ms(play)) == (5, True, None)
 
 
-def test_one_frame_alone_is_told_with_the_next_deadline() -> None:
-    """The head, what is late or early, a hold and the tail are not alone, and not told so."""
-    play = play_of(4, {"hold": {"at_token": 3}})
-    assert play.after_next(at(0)) == 0  # the head
-    tick(play, 0)
-    assert play.after_next(at(199)) == 0  # none is due
-    assert play.after_next(at(200)) == at(220)
-    tick(play, 200)
-    assert play.after_next(at(240)) == 0  # two are due
-    assert play.after_next(at(220)) == at(240)
-    tick(play, 220)
-    assert play.after_next(at(240)) == 0  # the hold is reached with it
-    tick(play, 240)
-    assert play.after_next(at(300)) == 0  # held
-    play.release(at(400))
-    assert play.after_next(at(420)) == 0  # the tail comes with the last token
-
-
 def test_lateness_does_not_shift() -> None:
     """A late tick hands over all that is due, and the next deadline is where it always was."""
     play = play_of(9)

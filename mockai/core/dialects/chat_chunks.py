@@ -10,7 +10,7 @@ import json
 import random
 import string
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from json.encoder import encode_basestring
@@ -86,6 +86,10 @@ class Chunks(Frames):
     def body(self) -> bytes:
         """Render the answer of a request that did not ask for a stream."""
         return self._answer.body(self._figures)
+
+    def shared(self) -> tuple[bytes, Sequence[bytes | None]] | None:
+        """Return what each chunk begins with, and what follows it where a play has rendered it."""
+        return None if self._column is None else (self._start, self._column)
 
     def frame(self, index: int) -> bytes:
         """Render frame `index`: a delta (the first brings the role chunk along), or the tail."""
