@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Sequence
 
 _SAMPLES = 512
+_NONE = array("q")
 
 
 class Progress:
@@ -41,8 +42,6 @@ class Progress:
 
     def __init__(self, *, frames: int = 0) -> None:
         self.position = 0
-        self.due_ns: Sequence[int] = ()
-        self.origin_ns = 0
         self.frames = frames
         self.bytes = 0
         self.waiting = 0
@@ -50,20 +49,21 @@ class Progress:
         self.unsent: int | None = None
         self.note: str | None = None
         self.last_write_ns: int | None = None
-        self.late_ns = array("q")
+        self.late_ns = _NONE
         """How late writes were: an even sample of at most 512 of them."""
         self.latest_ns = 0
         """The most that one was late; exact, also where not all are sampled."""
-        self._sample_at, self._stride = 0, 1
 
     def begin(self, due_ns: Sequence[int], origin_ns: int) -> None:
         """Set what is to be handed over, and when."""
         self.due_ns, self.origin_ns = due_ns, origin_ns
-        self._stride = -(-len(due_ns) // _SAMPLES)
 
     def wrote_late(self, frame: int, late_ns: int) -> None:
         """Note how late a write was that began with `frame`."""
         self.latest_ns = max(self.latest_ns, late_ns)
+        if self.late_ns is _NONE:
+            self.late_ns = array("q")
+            self._sample_at, self._stride = frame, -(-len(self.due_ns) // _SAMPLES)
         if frame >= self._sample_at:
             self.late_ns.append(late_ns)
             self._sample_at = frame + self._stride

@@ -30,18 +30,20 @@ class Flow(Progress):
     """The progress of a stream, with its deadline.
 
     The shorter way may be taken for frames before `until`, for which it says that they are tokens
-    and no hold lies between. Each is `start` and what `rests` has of it, if that is not `None`.
+    and no hold lies between. Each is `start` and what `rests` has of it, if that is not `None`:
+    the stream sets both before it sets `until`.
     """
 
     __slots__ = ("due_tick", "rests", "start", "stream", "until")
+
+    start: bytes
+    rests: Sequence[bytes | None]
 
     def __init__(self) -> None:
         super().__init__()
         self.due_tick = NEVER
         self.stream: Woken | None = None
         self.until = 0
-        self.start = b""
-        self.rests: Sequence[bytes | None] = ()
 
     def tick(self, now_ns: int) -> int | None:
         """Have the stream do what is due; return when to come back."""

@@ -62,6 +62,7 @@ def flowing(*, position: int, rest: bytes | None = b" rest>") -> Iterator[tuple[
     pace = {"ttft": f"{TTFT}ms", "tokens_per_second": 50}
     reply = reply_of(4, {"hold": {"at_token": 3}}, pace=pace)
     playback = Playback(reply, START, progress=flow)
+    flow.wrote_late(FIRST, 0)
     flow.position, flow.until = position, playback.stop - 1
     flow.start, flow.rests = b"<start", [rest] * len(reply)
     try:
@@ -96,7 +97,7 @@ def test_a_token_that_is_due_alone_is_sent_and_noted() -> None:
         assert flow.tick(at(TTFT + 23)) == at(TTFT + 40)
         assert read(reader) == b"c\r\n<start rest>\r\n"
         assert (flow.position, flow.frames, flow.bytes) == (AT_HOLD, 1, 17)
-        assert (list(flow.late_ns), flow.latest_ns) == ([3 * MS], 3 * MS)
+        assert (list(flow.late_ns), flow.latest_ns) == ([0, 3 * MS], 3 * MS)
         assert flow.last_write_ns == at(TTFT + 23)
         assert asked_of(flow).ticks == []
 
