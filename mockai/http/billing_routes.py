@@ -17,7 +17,6 @@ from mockai.core.units import Duration
 from mockai.core.usage_pages import newest, usage_page
 from mockai.core.usage_query import PageKind, read_query
 from mockai.engine.session import Session, wall_clock
-from mockai.http.control_answers import Advanced, Ledger
 from mockai.http.control_calls import SESSION, Call, Query, read_body
 from mockai.http.control_errors import invalid
 from mockai.http.facts import session_of
@@ -101,7 +100,7 @@ CALLS = (
         handler=get_ledger,
         about="What everything cost: sums by model, policy and key, and each exchange.",
         query=(Query("format", {"type": "string", "enum": list(_FORMATS)}, "text: for people"),),
-        answer={"application/json": Ledger, "text/plain": {"type": "string"}},
+        answer={"application/json": "Ledger", "text/plain": {"type": "string"}},
     ),
     Call(
         method="POST",
@@ -109,6 +108,6 @@ CALLS = (
         handler=advance_clock,
         about="Move the settlement clock on: what settles by then is on the provider's pages.",
         body=Advance,
-        answer=Advanced,
+        answer="Advanced",
     ),
 )

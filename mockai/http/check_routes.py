@@ -13,7 +13,6 @@ from mockai.core.findings import findings
 from mockai.core.model import Model
 from mockai.core.report_forms import FORMS, MEDIA_TYPES, draw
 from mockai.core.units import Duration
-from mockai.http.control_answers import FindingsShown, Report, VerdictsShown
 from mockai.http.control_calls import (
     MAX_WAIT_S,
     SESSION,
@@ -71,7 +70,7 @@ async def show_report(request: web.Request) -> web.Response:
 _NO_SNIFFING = {"x-content-type-options": "nosniff"}  # what clients said stands in it
 
 _REPORTS: dict[str, Any] = {
-    "application/json": Report,
+    "application/json": "Report",
     **{MEDIA_TYPES[form]: {"type": "string"} for form in FORMS if form != "json"},
 }
 CALLS = (
@@ -81,14 +80,14 @@ CALLS = (
         handler=run_checks,
         about="Judge checks: as soon as all are settled, and as long as absences are watched.",
         body=Checks,
-        answer=VerdictsShown,
+        answer="VerdictsShown",
     ),
     Call(
         method="GET",
         path=f"{SESSION}/findings",
         handler=list_findings,
         about="Likely causes of what went wrong, and their usual cures, unasked.",
-        answer=FindingsShown,
+        answer="FindingsShown",
     ),
     Call(
         method="GET",

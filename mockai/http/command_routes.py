@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from mockai.engine.session import Session
-from mockai.http.control_answers import Ended
 from mockai.http.control_calls import SESSION, Call
 from mockai.http.facts import process_of
 from mockai.http.internals import connection_of, is_there
@@ -54,6 +53,6 @@ CALLS = (
         path=_EXIT,
         handler=note_exit,
         about="Say that the command which used this session has ended: `mockai run` does.",
-        answer=Ended,
+        answer="Ended",
     ),
 )

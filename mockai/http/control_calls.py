@@ -22,6 +22,7 @@ from mockai.http.state import STATE, State
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Body = TypeVar("Body", bound=Model)
+Content = type[BaseModel] | str | Mapping[str, Any] | None
 ROOT = "/_mockai"
 SESSION = ROOT + "/sessions/{session}"
 MAX_WAIT_S = 60.0
@@ -41,16 +42,17 @@ class Query:
 class Call:
     """One call: `body` is what it takes, `answer` what it gives with `status`.
 
-    Both are models, or media types with their JSON schemas. `fails` are the statuses of errors
-    that are not common to all calls.
+    Both are models, or media types with models or JSON schemas; the name of a model is that of one
+    in `control_models`, which only the description loads. `fails` are the statuses of errors that
+    are not common to all calls.
     """
 
     method: str
     path: str
     handler: Handler
     about: str
-    body: type[BaseModel] | Mapping[str, Any] | None = None
-    answer: type[BaseModel] | Mapping[str, Any] | None = None
+    body: Content = None
+    answer: Content = None
     status: int = 200
     query: tuple[Query, ...] = ()
     fails: tuple[int, ...] = field(default=())

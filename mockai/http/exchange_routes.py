@@ -10,7 +10,6 @@ from aiohttp import web
 from mockai.core.errors import NotFoundError
 from mockai.core.exchange import Exchange, Outcome
 from mockai.core.timeline import events_json
-from mockai.http.control_answers import ExchangesShown, ExchangeWhole
 from mockai.http.control_calls import (
     COUNT,
     SESSION,
@@ -92,13 +91,13 @@ CALLS = (
             WAIT,
             COUNT,
         ),
-        answer=ExchangesShown,
+        answer="ExchangesShown",
     ),
     Call(
         method="GET",
         path=f"{SESSION}/exchanges/{{id}}",
         handler=get_exchange,
         about="Show one exchange, with its timeline.",
-        answer=ExchangeWhole,
+        answer="ExchangeWhole",
     ),
 )

@@ -8,7 +8,6 @@ from pydantic import Field
 from mockai.core.errors import ConflictError
 from mockai.core.exchange import Exchange
 from mockai.core.model import Model
-from mockai.http.control_answers import GateShown, GatesShown, MarkShown, Released
 from mockai.http.control_calls import (
     COUNT,
     SESSION,
@@ -103,7 +102,7 @@ CALLS = (
         path=f"{SESSION}/gates",
         handler=list_gates,
         about="List the gates that were reached or opened.",
-        answer=GatesShown,
+        answer="GatesShown",
     ),
     Call(
         method="GET",
@@ -119,7 +118,7 @@ CALLS = (
                 "only its streams; 409 at once when they are over and were never held there",
             ),
         ),
-        answer=GateShown,
+        answer="GateShown",
         fails=(409,),
     ),
     Call(
@@ -128,7 +127,7 @@ CALLS = (
         handler=release_gate,
         about="Let go those held at a gate.",
         body=Release,
-        answer=Released,
+        answer="Released",
         fails=(409,),
     ),
     Call(
@@ -137,7 +136,7 @@ CALLS = (
         handler=set_mark,
         about="Stamp a mark: the user presses Stop now.",
         body=Named,
-        answer=MarkShown,
+        answer="MarkShown",
         status=201,
     ),
 )

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from mockai.core.model import NAME
-from mockai.http.control_answers import Error
-from mockai.http.control_calls import SESSION, Call
+from mockai.http import control_models
+from mockai.http.control_calls import SESSION, Call, Content
+from mockai.http.control_models import Error
 
 Schemas = Mapping[Any, dict[str, Any]]
 """JSON schemas by model and mode: what it takes, or what it gives."""
@@ -39,7 +41,7 @@ _ERRORS = {
 
 def describe(calls: Iterable[Call]) -> bytes:
     """Return the document as JSON."""
-    known = tuple(calls)
+    known = [replace(call, body=_known(call.body), answer=_known(call.answer)) for call in calls]
     schemas, definitions = models_json_schema(_models(known), ref_template=_REF)
     paths: dict[str, dict[str, Any]] = {}
     for call in known:
@@ -58,6 +60,18 @@ def describe(calls: Iterable[Call]) -> bytes:
     return json.dumps(document).encode()
 
 
+def _known(content: Content) -> Content:
+    """Return models for the names that stand for them."""
+    if isinstance(content, Mapping):
+        return {kind: _model(schema) for kind, schema in content.items()}
+    known: Content = _model(content)
+    return known
+
+
+def _model(named: Any) -> Any:
+    return getattr(control_models, named) if isinstance(named, str) else named
+
+
 def _models(calls: Iterable[Call]) -> list[tuple[type[BaseModel], JsonSchemaMode]]:
     found: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(Error, "serialization"): None}
     for call in calls:
@@ -66,7 +80,7 @@ def _models(calls: Iterable[Call]) -> list[tuple[type[BaseModel], JsonSchemaMode
     return list(found)
 
 
-def _used(content: type[BaseModel] | Mapping[str, Any] | None) -> Iterator[type[BaseModel]]:
+def _used(content: Content) -> Iterator[type[BaseModel]]:
     kinds = content.values() if isinstance(content, Mapping) else [content]
     for kind in kinds:
         if isinstance(kind, type):
@@ -134,9 +148,7 @@ def _failure(status: int, schemas: Schemas) -> dict[str, Any]:
     return {"description": _ERRORS[status], "content": content}
 
 
-def _content(
-    content: type[BaseModel] | Mapping[str, Any] | None, mode: JsonSchemaMode, schemas: Schemas
-) -> dict[str, Any]:
+def _content(content: Content, mode: JsonSchemaMode, schemas: Schemas) -> dict[str, Any]:
     kinds = content if isinstance(content, Mapping) else {"application/json": content}
     return {
         kind: {"schema": schemas[schema, mode] if isinstance(schema, type) else schema}

@@ -6,14 +6,10 @@ import asyncio
 from typing import Any
 
 from aiohttp import web
-from pydantic import BaseModel, Field, RootModel, create_model
 
 from mockai.core.errors import NotFoundError
 from mockai.core.loading import dump_scenario, parse_scenarios
-from mockai.core.model import Name
-from mockai.core.scenario import Scenario
 from mockai.engine.scripts import Entry, Scripts
-from mockai.http.control_answers import Deleted, Registered, ScenarioShown, ScenariosShown
 from mockai.http.control_calls import SESSION, Call, read_text, session_of
 
 
@@ -57,17 +53,6 @@ def _entry(entry: Any) -> dict[str, Any]:
     return {**dump_scenario(entry.scenario), "played": entry.played}
 
 
-class Scenarios(RootModel[Scenario | tuple[Scenario, ...]]):
-    """One scenario, or several; in YAML they may be documents, too."""
-
-
-_make: Any = create_model
-NamedByUrl: type[BaseModel] = _make(
-    "NamedByUrl",
-    __base__=Scenario,
-    __doc__="A scenario whose name is the URL's; another one inside is refused.",
-    name=(Name, Field(default="", description="may be left out")),
-)
 _SCENARIO = f"{SESSION}/scenarios/{{name}}"
 CALLS = (
     Call(
@@ -75,36 +60,36 @@ CALLS = (
         path=f"{SESSION}/scenarios",
         handler=list_scenarios,
         about="List the session's own scenarios, then those loaded at start.",
-        answer=ScenariosShown,
+        answer="ScenariosShown",
     ),
     Call(
         method="PUT",
         path=f"{SESSION}/scenarios",
         handler=put_scenarios,
         about="Register scenarios: one, an array, or YAML documents; all or none.",
-        body={"application/json": Scenarios, "application/yaml": Scenarios},
-        answer=Registered,
+        body={"application/json": "Scenarios", "application/yaml": "Scenarios"},
+        answer="Registered",
     ),
     Call(
         method="GET",
         path=_SCENARIO,
         handler=get_scenario,
         about="Show one scenario of the session's own.",
-        answer=ScenarioShown,
+        answer="ScenarioShown",
     ),
     Call(
         method="PUT",
         path=_SCENARIO,
         handler=put_scenarios,
         about="Register one scenario; the URL's name wins, another inside is refused.",
-        body={"application/json": NamedByUrl, "application/yaml": NamedByUrl},
-        answer=Registered,
+        body={"application/json": "NamedByUrl", "application/yaml": "NamedByUrl"},
+        answer="Registered",
     ),
     Call(
         method="DELETE",
         path=_SCENARIO,
         handler=delete_scenario,
         about="Drop one of the session's own scenarios.",
-        answer=Deleted,
+        answer="Deleted",
     ),
 )

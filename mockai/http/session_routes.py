@@ -13,7 +13,6 @@ from mockai.core.model import Model
 from mockai.core.policy import PolicyChoice
 from mockai.core.units import Duration, Speed
 from mockai.engine.session import Session, Settings
-from mockai.http.control_answers import ExchangesShown, Report, SessionShown, SessionsShown
 from mockai.http.control_calls import (
     ROOT,
     SESSION,
@@ -131,14 +130,14 @@ CALLS = (
         path=f"{ROOT}/late",
         handler=list_late,
         about="List the requests that came after the end of their session (410).",
-        answer=ExchangesShown,
+        answer="ExchangesShown",
     ),
     Call(
         method="GET",
         path=f"{ROOT}/sessions",
         handler=list_sessions,
         about="List the live sessions.",
-        answer=SessionsShown,
+        answer="SessionsShown",
     ),
     Call(
         method="POST",
@@ -146,7 +145,7 @@ CALLS = (
         handler=create_session,
         about="Make a session with an id of its own.",
         body=SessionSettings,
-        answer=SessionShown,
+        answer="SessionShown",
         status=201,
         fails=(429,),
     ),
@@ -155,7 +154,7 @@ CALLS = (
         path=SESSION,
         handler=get_session,
         about="Show one session.",
-        answer=SessionShown,
+        answer="SessionShown",
     ),
     Call(
         method="PUT",
@@ -163,7 +162,7 @@ CALLS = (
         handler=put_session,
         about="Make a session of a given id; one that lives is returned as it is.",
         body=SessionSettings,
-        answer=SessionShown,
+        answer="SessionShown",
         fails=(429,),
     ),
     Call(
@@ -172,7 +171,7 @@ CALLS = (
         handler=delete_session,
         about="End a session: cut what is open, and answer its final report.",
         query=(IDLE,),
-        answer=Report,
+        answer="Report",
     ),
     Call(
         method="POST",
@@ -182,6 +181,6 @@ CALLS = (
         "given, are the new one's.",
         query=(IDLE,),
         body=SessionSettings,
-        answer=Report,
+        answer="Report",
     ),
 )

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from pydantic import BaseModel
 
-from mockai.http.control_answers import (
+from mockai.http.control_models import (
     ExchangesShown,
     ExchangeWhole,
     FindingsShown,
