@@ -301,5 +301,9 @@ def _pace_error(progress: Progress) -> PaceError | None:
     ranked = sorted(progress.late_ns)
     if not ranked:
         return None
-    p50, p99 = (ranked[min(len(ranked) - 1, int(len(ranked) * q))] for q in (0.5, 0.99))
-    return PaceError(*(round(ns / 1e6, 3) for ns in (p50, p99, progress.latest_ns)))
+    p50_ns, p99_ns = ranked[len(ranked) // 2], ranked[len(ranked) * 99 // 100]
+    return PaceError(_ms(p50_ns), _ms(p99_ns), _ms(progress.latest_ns))
+
+
+def _ms(ns: int) -> float:
+    return round(ns / 1e6, 3)

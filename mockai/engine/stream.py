@@ -15,7 +15,7 @@ from mockai.core.recorder import Recorder
 from mockai.core.reply import HoldPoint
 from mockai.engine.events import Fact
 from mockai.engine.gates import Gates
-from mockai.engine.pacer import Pacer
+from mockai.engine.pacer import NEVER, Pacer
 from mockai.engine.sink import AHEAD, Cutting, Header, Sink
 
 _CUTS: dict[str, Cutting] = {"fin": "fin", "reset": "reset", "in_chunk": "in_chunk"}
@@ -170,7 +170,7 @@ class Stream:
             return None
         if playback.held is not None and now_ns >= self._hold_ends_ns:
             self._leave_gate(timed_out=True)
-        first, end = playback.position, playback.ready(now_ns)
+        first, end = self._flow.position, playback.ready(now_ns)
         if plan.stream:
             end = self._send(plan, playback, end, now_ns) if end > first else first
         elif end == self._last:
@@ -199,7 +199,7 @@ class Stream:
     def _send(self, plan: Plan, playback: Playback, end: int, now_ns: int) -> int:
         """Hand over the frames that are due, at most 16 KB of them; return where it stopped."""
         recorder, sink, progress = self.recorder, self._sink, self._flow
-        first = index = playback.position
+        first = index = progress.position
         if index == 0:
             self._start(plan, now_ns)
             index = 1
@@ -333,7 +333,8 @@ class Stream:
     def _end(self, exchange: Exchange) -> None:
         self.exchange = exchange
         self._flow.stop()
-        self._pacer.cancel(self._flow)
+        if self._flow.due_tick != NEVER:
+            self._pacer.cancel(self._flow)
         if self._playback is not None and self._playback.held is not None:
             self._watcher.gates.leave(self._playback.held.name, self)
         self._watcher.ended(exchange)

@@ -59,9 +59,9 @@ class H1Flow(Flow):
         return self.origin_ns + due_ns[frame + 1]
 
     def stop(self) -> None:
-        """Wake nobody any more, and let go of the sink, which holds this."""
-        super().stop()
-        self.sink = None
+        """Wake nobody any more, and let go of the sink too, which holds this."""
+        self.stream = self.sink = None
+        self.until = 0
 
     def _refused(self, data: bytes, taken: int, error: OSError | None, now_ns: int) -> None:
         if self.sink is not None:

@@ -49,9 +49,7 @@ class H1Sink:
         self.keep_alive = keep_alive
         self._half_close = half_close
         self._fd = descriptor_of(connection)
-        self.progress: Flow = Flow()
-        if self._fd is not None and chunked:
-            self.progress = H1Flow(self._fd, self)
+        self.progress: Flow = H1Flow(self._fd, self) if chunked and self._fd is not None else Flow()
         self._socket = connection.socket if self._fd is not None else None
         self._before = queue_of(self._socket)
         self._is_last = False
