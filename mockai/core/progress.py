@@ -1,8 +1,8 @@
 """How far an answer is: all that changes with each token, in one object.
 
 A thousand streams do not fit into the caches of a processor, so what a token costs is in how many
-places it is written down. The playback moves `position`, the sink counts what the kernel took,
-and both note it here; the recorder reads.
+places it is written down. Who plays the answer moves `position` and notes how late it was, the
+sink counts what the kernel took, the playback knows when the rest is due; the recorder reads.
 """
 
 from __future__ import annotations

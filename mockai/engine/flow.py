@@ -1,7 +1,7 @@
 """What the pacer wakes of a stream: its progress, which knows whom to ask what is to be done.
 
-Nearly every wake-up is the same: one token is due, and nothing else. A sink may have a shorter way
-for that (`H1Flow` has); whatever else there is to do, the stream does.
+Nearly every wake-up is the same: one token is due, and nothing else. The progress of a sink may
+know a shorter way for that (`H1Flow` does); whatever else there is to do, the stream does.
 """
 
 from __future__ import annotations
@@ -53,6 +53,10 @@ class Flow(Progress):
         """Have the stream end."""
         if self.stream is not None:
             self.stream.crashed(error)
+
+    def freeze(self) -> None:
+        """Send nothing more: the client leaves, or the answer is out."""
+        self.until = 0
 
     def stop(self) -> None:
         """Wake nobody any more: who is woken holds this, a circle that only the collector opens."""

@@ -161,7 +161,7 @@ class Stream:
             self._watcher.happened("exchange.half_closed", self.recorder)
             self._watcher.changed(self.recorder)
 
-    # ── from the pacer ───────────────────────────────────────────────────────────────────────
+    # ── from its flow ───────────────────────────────────────────────────────────────────────
 
     def tick(self, now_ns: int) -> int | None:
         """Do all that is due; return when to come back."""
@@ -214,7 +214,7 @@ class Stream:
         progress.last_write_ns = now_ns
         if recorder.first_token_ns is None and plan.reply.sent[index - 1]:
             self._note_first_token(now_ns)
-            self._may_flow = self._share(plan)
+            self._may_flow = plan.reply.paced and self._share(plan)
         progress.position = index  # before the write: its end is recorded inside
         if index < self._last:
             self._blocked = not sink.write(frames, apart=apart)

@@ -44,24 +44,29 @@ class H1Flow(Flow):
             self.late_ns.append(late_ns)
             self._sample_at = frame + self._stride
         self.last_write_ns = now_ns
-        self.position = frame + 1  # before the write: its end is recorded inside
+        self.position = frame + 1
         data = b"%x\r\n%b%b\r\n" % (len(start) + len(rest), start, rest)
-        error, taken = None, 0
         try:
             taken = os.write(self.fd, data)
-        except OSError as raised:
-            error = raised
+        except OSError as error:  # told of here: a local that holds it would be a circle
+            self._refused(data, 0, error, now_ns)
+            return None
         if taken != len(data):
-            self._refused(data, taken, error, now_ns)
+            self._refused(data, taken, None, now_ns)
             return None
         self.bytes += taken
         self.frames += 1
         return self.origin_ns + due_ns[frame + 1]
 
+    def freeze(self) -> None:
+        """Send nothing more: the descriptor may soon be somebody else's."""
+        super().freeze()
+        self.fd = -1
+
     def stop(self) -> None:
         """Wake nobody any more, and let go of the sink too, which holds this."""
-        self.stream = self.sink = None
-        self.until = 0
+        super().stop()
+        self.sink = None
 
     def _refused(self, data: bytes, taken: int, error: OSError | None, now_ns: int) -> None:
         if self.sink is not None:

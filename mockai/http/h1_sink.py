@@ -186,21 +186,23 @@ class H1Sink:
         if self._head:
             parts.insert(0, self._head)
             self._head = b""
-        error, taken = None, 0
+        taken, errno = 0, None
         try:
             for part in parts:
                 taken = os.write(fd, part)
                 if taken != len(part):
                     break
                 written += 1
-        except OSError as raised:
-            error, taken = raised, 0
+        except BlockingIOError:
+            taken = 0
+        except OSError as error:
+            taken, errno = 0, error.errno
         progress.frames += written
         progress.bytes += sum(map(len, parts[:written]))
         if written == len(parts):
             return True
-        if error is not None:
-            self._untaken(error)
+        if errno is not None:
+            self._broken(errno)
         rest = parts[written:]
         return self._refused(b"".join(rest), rest, taken)
 
@@ -281,7 +283,7 @@ class H1Sink:
 
     def _stop(self) -> None:
         self._fd = None
-        self.progress.until = 0
+        self.progress.freeze()
         self._rest = memoryview(b"")
         self.progress.waiting = 0
         self._unwatch()

@@ -132,7 +132,7 @@ class Connection(RequestHandler):
             self._limit_silence()
 
     def _limit_silence(self) -> None:
-        """Close who asks nothing: before 3.14.4 aiohttp waits for ever for a first request."""
+        """Close who asks nothing for so long; before 3.14.4 aiohttp lets a first request wait."""
         self._keepalive = True
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         self._keepalive_handle = self._loop.call_at(
@@ -143,7 +143,7 @@ class Connection(RequestHandler):
         """Close nobody who waits for the rest of his answer.
 
         aiohttp lets its timer run on and looks then; a thousand of them would lie in the loop's
-        heap, through which the pacer's one timer goes two thousand times a second.
+        heap, through which the pacer's one timer goes 1,500 times a second.
         """
         if self._keepalive_handle is not None:
             self._keepalive_handle.cancel()
@@ -261,8 +261,9 @@ class Connection(RequestHandler):
             return
         self._is_busy, self._awaited = False, None
         self._keepalive = True
-        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
-        if self._keepalive_handle is None and self._keepalive_timeout > 0:
+        if self._keepalive_handle is not None:  # it was answered at once: let the timer run on
+            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        elif self._keepalive_timeout > 0:
             self._limit_silence()
         if self._messages:
             self._serve_next()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -122,6 +123,17 @@ def test_whatever_else_there_is_to_do_is_left_to_the_stream(
         assert (read(reader), flow.position, flow.frames) == (b"", position, 0)
 
 
+def test_nothing_is_written_once_it_is_frozen() -> None:
+    """Whatever the stream may say: the descriptor can be somebody else's by then."""
+    with flowing(position=SECOND) as (flow, reader):
+        until = flow.until
+        flow.freeze()
+        assert flow.tick(at(TTFT + 20)) is None
+        flow.until = until
+        assert flow.tick(at(TTFT + 20)) is None
+        assert (read(reader), flow.frames, flow.bytes) == (b"", 0, 0)
+
+
 def test_nobody_is_woken_after_the_end() -> None:
     """Nor does a flow that has stopped hold on to its stream and its sink."""
     with flowing(position=SECOND) as (flow, reader):
@@ -145,7 +157,7 @@ def test_what_the_kernel_takes_in_part_is_kept_and_waited_for() -> None:
 def test_who_does_not_read_or_has_left_is_told_of_by_his_error() -> None:
     """The sink finds out what it means: the kernel tells of a reset once."""
     with flowing(position=SECOND) as (flow, reader):
-        asked = asked_of(flow)
+        asked, held = asked_of(flow), sys.getrefcount(flow)
         while not asked.kept:  # fill the pipe
             flow.position = SECOND
             flow.tick(at(TTFT + 20))
@@ -157,6 +169,7 @@ def test_who_does_not_read_or_has_left_is_told_of_by_his_error() -> None:
         assert (first, second) == (0, 0)
         assert (blocked, broken) == (BlockingIOError, BrokenPipeError)
         assert (flow.frames, len(asked.refusals)) == (frames, 2)
+        assert sys.getrefcount(flow) == held  # no error keeps it, as its traceback would
         os.dup2(os.open(os.devnull, os.O_RDONLY), reader)
 
 
