@@ -40,7 +40,7 @@ class Frames(Protocol):
     def body(self) -> bytes:
         """Render the whole answer of a request that did not ask for a stream."""
 
-    def shared(self) -> tuple[bytes, Sequence[bytes | None]] | None:
+    def in_common(self) -> tuple[bytes, Sequence[bytes | None]] | None:
         """Return what each frame begins with, and what follows it where a play has rendered it.
 
         `None` if no play shares anything with another.

@@ -40,9 +40,9 @@ class Progress:
         "waiting",
     )
 
-    def __init__(self, *, frames: int = 0) -> None:
+    def __init__(self) -> None:
         self.position = 0
-        self.frames = frames
+        self.frames = 0
         self.bytes = 0
         self.waiting = 0
         self.acked: int | None = None

@@ -224,10 +224,10 @@ class Stream:
 
     def _share(self, plan: Plan) -> bool:
         """Give the sink what it needs to send a token by itself, if there is such."""
-        shared = plan.frames.shared()
-        if shared is None:
+        common = plan.frames.in_common()
+        if common is None:
             return False
-        self._flow.start, self._flow.rests = shared
+        self._flow.start, self._flow.rests = common
         return True
 
     def _send_last(self, plan: Plan, frames: list[Frame], now_ns: int) -> None:

@@ -18,6 +18,8 @@ from mockai.core.model import Name
 from mockai.core.scenario import Scenario
 from mockai.core.timeline import Event
 
+_make: Any = create_model
+
 
 class Answer(BaseModel):
     """The base of all answers: an answer may gain members, so unknown ones are no fault."""
@@ -29,8 +31,7 @@ def _noun(name: str, facts: type, about: str, **changed: Any) -> Any:
     """Return the model of what `to_json` makes of the facts; `changed` are (type, ...) pairs."""
     hints = get_type_hints(facts)
     shown = {f.name: (hints[f.name], ...) for f in fields(facts) if f.name not in INTERNAL}
-    make: Any = create_model
-    return make(name, __base__=Answer, __doc__=about, **{**shown, **changed})
+    return _make(name, __base__=Answer, __doc__=about, **{**shown, **changed})
 
 
 RequestShown = _noun(
@@ -45,12 +46,10 @@ ExchangeShown = _noun(
 )
 
 
-ExchangeWhole = _noun(
+ExchangeWhole: Any = _make(
     "ExchangeWhole",
-    Exchange,
-    "The same, with its events one by one.",
-    request=(RequestShown, ...),
-    timeline=(str, ...),
+    __base__=ExchangeShown,
+    __doc__="The same, with its events one by one.",
     events=(list[Event], ...),
 )
 
@@ -240,7 +239,6 @@ class Scenarios(RootModel[Scenario | tuple[Scenario, ...]]):
     """One scenario, or several; in YAML they may be documents, too."""
 
 
-_make: Any = create_model
 NamedByUrl: type[BaseModel] = _make(
     "NamedByUrl",
     __base__=Scenario,

@@ -12,7 +12,7 @@ from typing import Protocol
 from mockai.engine.flow import Flow
 
 
-class Refusing(Protocol):
+class Keeper(Protocol):
     """The sink, which keeps what the kernel did not take."""
 
     def keep(self, data: bytes, taken: int, error: OSError | None) -> None:
@@ -24,10 +24,10 @@ class H1Flow(Flow):
 
     __slots__ = ("fd", "sink")
 
-    def __init__(self, fd: int, sink: Refusing) -> None:
+    def __init__(self, fd: int, sink: Keeper) -> None:
         super().__init__()
         self.fd = fd
-        self.sink: Refusing | None = sink
+        self.sink: Keeper | None = sink
 
     def tick(self, now_ns: int) -> int | None:
         """Send the one token that is due; leave to the stream whatever else there is to do."""

@@ -162,7 +162,9 @@ def test_who_does_not_read_or_has_left_is_told_of_by_his_error() -> None:
             flow.position = SECOND
             flow.tick(at(TTFT + 20))
         frames = flow.frames
-        os.close(reader)
+        nowhere = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nowhere, reader)  # which closes the pipe's end
+        os.close(nowhere)
         flow.position = SECOND
         flow.tick(at(TTFT + 20))
         (_, first, blocked), (_, second, broken) = asked.kept
@@ -170,7 +172,6 @@ def test_who_does_not_read_or_has_left_is_told_of_by_his_error() -> None:
         assert (blocked, broken) == (BlockingIOError, BrokenPipeError)
         assert (flow.frames, len(asked.refusals)) == (frames, 2)
         assert sys.getrefcount(flow) == held  # no error keeps it, as its traceback would
-        os.dup2(os.open(os.devnull, os.O_RDONLY), reader)
 
 
 # ── over a real socket ───────────────────────────────────────────────────────────────────────

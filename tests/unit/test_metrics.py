@@ -15,7 +15,6 @@ from mockai.core.exchange import (
     Tokens,
 )
 from mockai.core.metrics import Metrics, render
-from mockai.core.progress import Progress
 from mockai.core.recorder import Recorder
 
 SAMPLE = re.compile(r'[a-z_]+(\{[a-z]+="[^"\n]*"(,[a-z]+="[^"\n]*")*\})? -?[0-9.e+-]+')
@@ -23,10 +22,12 @@ SAMPLE = re.compile(r'[a-z_]+(\{[a-z]+="[^"\n]*"(,[a-z]+="[^"\n]*")*\})? -?[0-9.
 
 def recorder(number: int) -> Recorder:
     """Return the record of a request that has just arrived."""
-    return Recorder(
+    made = Recorder(
         id=f"ex_{number}", seq=number, session="s", generation=1, received_ns=0, received_at="",
-        request=RequestFacts(), progress=Progress(frames=number),
+        request=RequestFacts(),
     )  # fmt: skip
+    made.progress.frames = number
+    return made
 
 
 def exchange(number: int, **facts: Any) -> Exchange:

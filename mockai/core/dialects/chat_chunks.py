@@ -87,7 +87,7 @@ class Chunks(Frames):
         """Render the answer of a request that did not ask for a stream."""
         return self._answer.body(self._figures)
 
-    def shared(self) -> tuple[bytes, Sequence[bytes | None]] | None:
+    def in_common(self) -> tuple[bytes, Sequence[bytes | None]] | None:
         """Return what each chunk begins with, and what follows it where a play has rendered it."""
         return None if self._column is None else (self._start, self._column)
 
