@@ -161,7 +161,7 @@ class Stream:
             self._watcher.happened("exchange.half_closed", self.recorder)
             self._watcher.changed(self.recorder)
 
-    # ── from its flow ───────────────────────────────────────────────────────────────────────
+    # ── from its flow ────────────────────────────────────────────────────────────────────────
 
     def tick(self, now_ns: int) -> int | None:
         """Do all that is due; return when to come back."""

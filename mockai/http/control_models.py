@@ -1,7 +1,7 @@
 """What the control API takes and answers, as models: from them its description is made.
 
-Nothing else needs them, and to make them takes 3 % of a start: so calls name them only, and what
-a call takes stands here if no handler reads it by its model.
+Nothing else needs them, and a start need not make them: so calls name them only, and what a call
+takes stands here if no handler reads it by its model.
 The parts of an exchange are the core's own nouns, so that what the record gains is described too.
 """
 
