@@ -10,11 +10,13 @@ from decimal import Decimal
 from functools import lru_cache
 
 from mockai.core.exchange import Bill, Exchange
+from mockai.core.making import maker_of
 from mockai.core.policy import STOP_NOW, Policy, TokenNotice
 from mockai.core.prices import NO_PRICES, Price, Prices, dollars
 
 _FIRST_ERROR = 400
 _NOTHING = dollars(Decimal(0))
+_make_bill = maker_of(Bill)
 
 
 def bill(exchange: Exchange, policy: Policy = STOP_NOW, prices: Prices = NO_PRICES) -> Bill:
@@ -108,7 +110,7 @@ def _priced(
         wasted_usd = _cost(price, 0, 0, wasted)
     elif prompt or completion:
         note = f"no price for model '{exchange.request.model}': give one with --prices FILE"
-    return Bill(
+    return _make_bill(
         policy=policy.name,
         prompt_tokens=prompt,
         completion_tokens=completion,

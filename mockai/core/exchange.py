@@ -16,6 +16,7 @@ from functools import lru_cache
 from math import floor
 from typing import Any, Literal
 
+from mockai.core.making import maker_of
 from mockai.core.policy import STOP_NOW, Policy
 from mockai.core.reply import Reply
 
@@ -52,7 +53,7 @@ class RequestFacts:
         self, endpoint: str, body: bytes, *, truncated: bool, model: str | None, stream: bool
     ) -> RequestFacts:
         """Return the facts with what the body said. Written out: `replace` costs three times it."""
-        return RequestFacts(
+        return make_request_facts(
             method=self.method,
             path=self.path,
             endpoint=endpoint,
@@ -82,6 +83,9 @@ class RequestFacts:
         shown["headers"] = dict(self.headers)
         shown["body"] = _shown_body(self.body)
         return shown
+
+
+make_request_facts = maker_of(RequestFacts)
 
 
 @dataclass(frozen=True, slots=True)

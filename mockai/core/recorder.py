@@ -27,6 +27,7 @@ from mockai.core.exchange import (
     Timing,
     Tokens,
 )
+from mockai.core.making import maker_of
 from mockai.core.plan import Plan, Playback
 from mockai.core.policy import STOP_NOW, Policy
 from mockai.core.prices import NO_PRICES, Prices
@@ -36,6 +37,15 @@ from mockai.core.retries import Attempt
 _HEAD_AND_BODY = 2  # frames of an answer in one body
 _NOT_YET = "acked_bytes and unsent_bytes are read when the client leaves or the answer ends"
 _NOT_COUNTED = "the error that is answered is not counted"
+
+
+_make_exchange = maker_of(Exchange)
+_make_tokens = maker_of(Tokens)
+_make_delivery = maker_of(Delivery)
+_make_timing = maker_of(Timing)
+_make_schedule = maker_of(Schedule)
+_make_disconnect = maker_of(Disconnect)
+_make_pace_error = maker_of(PaceError)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -162,7 +172,7 @@ class Recorder:
 
     def cancel(self, now_ns: int, how: How, errno: int | None) -> Exchange:
         """End because the client left early."""
-        left = Disconnect(
+        left = _make_disconnect(
             how=how,
             errno=errno,
             at_s=self._since(now_ns),
@@ -206,7 +216,7 @@ class Recorder:
         plan, tokens = self.plan, self._tokens(now_ns)
         if ended and self.standing_at is not None:
             self.released(now_ns)
-        return Exchange(
+        return _make_exchange(
             id=self.id,
             seq=self.seq,
             session=self.session,
@@ -242,7 +252,7 @@ class Recorder:
     def _tokens(self, now_ns: int) -> Tokens:
         if self.plan is None:
             return Tokens()
-        return Tokens(
+        return _make_tokens(
             prompt=self.plan.prompt_tokens,
             planned=self.plan.reply.total,
             generated=self.generated(now_ns),
@@ -259,7 +269,7 @@ class Recorder:
     def _delivery(self, now_ns: int, *, refused: bool, ended: bool) -> Delivery:
         progress = self.progress
         note = progress.note if ended else _NOT_YET
-        return Delivery(
+        return _make_delivery(
             written_bytes=progress.bytes,
             acked_bytes=progress.acked,
             unsent_bytes=progress.unsent,
@@ -272,7 +282,7 @@ class Recorder:
 
     def _timing(self, ended_ns: int | None) -> Timing:
         received_ns = self.received_ns
-        return Timing(
+        return _make_timing(
             received_at=self.received_at,
             headers_s=_seconds(self.headers_ns, received_ns),
             first_token_s=_seconds(self.first_token_ns, received_ns),
@@ -286,7 +296,7 @@ class Recorder:
         if playback is None:
             return None
         start_s = self._since(playback.start_ns)
-        return Schedule(playback.reply, start_s, tuple(playback.shifts))
+        return _make_schedule(playback.reply, start_s, tuple(playback.shifts))
 
     def _since(self, at_ns: int) -> float:
         return (at_ns - self.received_ns) / 1e9
@@ -302,7 +312,7 @@ def _pace_error(progress: Progress) -> PaceError | None:
     if not ranked:
         return None
     p50_ns, p99_ns = ranked[len(ranked) // 2], ranked[len(ranked) * 99 // 100]
-    return PaceError(_ms(p50_ns), _ms(p99_ns), _ms(progress.latest_ns))
+    return _make_pace_error(_ms(p50_ns), _ms(p99_ns), _ms(progress.latest_ns))
 
 
 def _ms(ns: int) -> float:

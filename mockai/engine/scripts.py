@@ -16,6 +16,7 @@ from mockai.core.compile import compile_reply
 from mockai.core.dialects.chat_request import ChatRequest
 from mockai.core.errors import NotFoundError, OpenAIError
 from mockai.core.limits import limited
+from mockai.core.making import maker_of
 from mockai.core.matching import ANYTHING, Incoming, difference, miss
 from mockai.core.playable import ENCODINGS
 from mockai.core.rate_limit import RateLimiter
@@ -86,7 +87,7 @@ class Entry:
         turn = self._turn(ordinal)
         reply, jitter = self._reply(request, encoding, speed, turn), self.scenario.pace.jitter
         if not jitter and not reply.faults:
-            return Staged(reply)
+            return _make_staged(reply)
         draw = Random(seed)
         return staged(jittered(reply, jitter, draw), ordinal=ordinal, draw=draw)
 
@@ -175,6 +176,10 @@ class Chosen:
     """The seed that it was drawn from: the scenario's, or the session's in its place."""
 
 
+_make_chosen = maker_of(Chosen)
+_make_staged = maker_of(Staged)
+
+
 def compiled(scenarios: Iterable[Scenario], speed: float, seed: int | None = None) -> list[Entry]:
     """Return entries that are ready to play. Raises `ScenarioError` before it keeps any."""
     entries = [Entry(scenario, seed) for scenario in scenarios]
@@ -253,4 +258,4 @@ class Scripts:
         base = entry.scenario.seed if self._seed is None else self._seed
         # The name keeps the ids of two scenarios with the same seed apart.
         drawn = blake2b(f"{base}:{entry.scenario.name}:{entry.played}".encode(), digest_size=6)
-        return Chosen(entry, entry.played, int.from_bytes(drawn.digest()), base)
+        return _make_chosen(entry, entry.played, int.from_bytes(drawn.digest()), base)

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Literal, Protocol
 
 from mockai.core import openai_errors
-from mockai.core.exchange import RequestFacts
+from mockai.core.exchange import RequestFacts, make_request_facts
 from mockai.engine.session import Session
 from mockai.engine.sessions import DEFAULT
 from mockai.http.internals import Connection
@@ -81,7 +81,7 @@ def _named_session(request: Asked) -> tuple[str, Via | None]:
 def facts_of(request: Asked, connection: Connection, state: State, via: Via | None) -> RequestFacts:
     """Return what is known before the body has been read."""
     headers, (major, minor) = request.headers, request.version
-    return RequestFacts(
+    return make_request_facts(
         method=request.method,
         path=request.path,
         headers=_headers(headers),

@@ -22,6 +22,7 @@ from mockai.core.dialects.chat_request import ChatRequest, parse_chat_request
 from mockai.core.errors import OpenAIError, ScriptedError
 from mockai.core.exchange import Cause
 from mockai.core.exchange import Connection as CarriedBy
+from mockai.core.making import maker_of
 from mockai.core.matching import Incoming
 from mockai.core.plan import Plan
 from mockai.core.prompt_tokens import count_prompt_tokens
@@ -37,6 +38,7 @@ from mockai.http.internals import Connection, Taken, body_at_hand, connection_of
 from mockai.http.state import STATE, State
 
 _log = logging.getLogger("mockai")
+_carried_by, _incoming = maker_of(CarriedBy), maker_of(Incoming)
 LARGE = 50_000
 """Bytes of body from which reading it, and counting its tokens, would be felt by other streams."""
 CLOSING = {408, 413, 503}
@@ -58,7 +60,7 @@ class ServedRequest:
         connection.nth_request += 1
         self.recorder = self.session.receive(
             facts_of(request, connection, state, via),
-            CarriedBy(connection.id, connection.nth_request),
+            _carried_by(connection.id, connection.nth_request),
             wall_s=wall_clock(),
             process=process_of(connection, state),
         )
@@ -159,7 +161,7 @@ class ServedRequest:
         request = self.request
         session = request.match_info.get("session")
         path = request.path.removeprefix(f"/s/{session}") if session else request.path
-        return Incoming(chat, path, request.headers, self.recorder.seq)
+        return _incoming(chat, path, request.headers, self.recorder.seq)
 
     def _note_choice(self, chosen: Chosen) -> None:
         recorder, scenario = self.recorder, chosen.entry.scenario

@@ -16,6 +16,7 @@ from mockai.core.dialects.chat_usage import Figures, figures_of
 from mockai.core.dialects.logprobs import Logprobs
 from mockai.core.dialects.models import snapshot_of
 from mockai.core.errors import OpenAIError
+from mockai.core.making import maker_of
 from mockai.core.plan import Frames, MangledFrames, OneBody, Plan
 from mockai.core.policy import UsageReport
 from mockai.core.scripted_errors import scripted_error
@@ -25,6 +26,7 @@ from mockai.core.tokens import Encoding
 ENDPOINT = "chat.completions"
 STREAM_HEADERS = (("content-type", "text/event-stream; charset=utf-8"),)
 BODY_HEADERS = (("content-type", "application/json"),)
+_make_plan = maker_of(Plan)
 _AS_ALNUM = bytes(ord(ALNUM[byte % len(ALNUM)]) for byte in range(256))
 
 
@@ -51,7 +53,7 @@ def plan_chat(
         logprobs=_logprobs(request, encoding, seed),
     )
     figures = figures_of(reply, prompt_tokens)
-    return Plan(
+    return _make_plan(
         reply=reply,
         frames=_frames(request, stage, answer, figures, usage_report),
         stream=request.stream and not stage.headless,

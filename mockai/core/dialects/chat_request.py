@@ -16,6 +16,7 @@ from typing import Any
 from mockai.core import openai_errors as refuse
 from mockai.core.dialects.chat_parameters import PARAMETERS
 from mockai.core.errors import OpenAIError
+from mockai.core.making import maker_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,9 @@ class ChatRequest:
         return (wanted,) if isinstance(wanted, str) else wanted or ()
 
 
+_make_request = maker_of(ChatRequest)
+
+
 def parse_chat_request(raw: bytes) -> ChatRequest:
     """Read a body, or raise the `OpenAIError` with which the real API refuses it."""
     body = _json_object(raw)
@@ -65,7 +69,7 @@ def parse_chat_request(raw: bytes) -> ChatRequest:
         check(body)
     options = body.get("stream_options") or {}
     obfuscation = options.get("include_obfuscation")
-    return ChatRequest(
+    return _make_request(
         model=body["model"],
         messages=body["messages"],
         stream=bool(body.get("stream")),
