@@ -16,7 +16,7 @@ from functools import lru_cache
 from math import floor
 from typing import Any, Literal
 
-from mockai.core.making import maker_of
+from mockai.core.making import maker_from, maker_of
 from mockai.core.policy import STOP_NOW, Policy
 from mockai.core.reply import Reply
 
@@ -49,28 +49,6 @@ class RequestFacts:
     sdk_retry_count: int | None = None
     session_via: str | None = None
 
-    def asking(
-        self, endpoint: str, body: bytes, *, truncated: bool, model: str | None, stream: bool
-    ) -> RequestFacts:
-        """Return the facts with what the body said. Written out: `replace` costs three times it."""
-        return make_request_facts(
-            method=self.method,
-            path=self.path,
-            endpoint=endpoint,
-            model=model,
-            stream=stream,
-            headers=self.headers,
-            key_id=self.key_id,
-            tag=self.tag,
-            traceparent=self.traceparent,
-            body=body,
-            body_truncated=truncated,
-            peer=self.peer,
-            http_version=self.http_version,
-            sdk_retry_count=self.sdk_retry_count,
-            session_via=self.session_via,
-        )
-
     @property
     def trace_id(self) -> str | None:
         """What all requests of one trace have in common: the second part of `traceparent`."""
@@ -85,7 +63,10 @@ class RequestFacts:
         return shown
 
 
+_OF_BODY = {"endpoint", "model", "stream", "body", "body_truncated"}
 make_request_facts = maker_of(RequestFacts)
+facts_asking = maker_from(RequestFacts, {f.name for f in fields(RequestFacts)} - _OF_BODY)
+"""Return the facts of a request with what its body said."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from mockai.core.exchange import (
     Timing,
     Tokens,
 )
-from mockai.core.making import maker_of
+from mockai.core.making import maker_from, maker_of
 from mockai.core.plan import Plan, Playback
 from mockai.core.policy import STOP_NOW, Policy
 from mockai.core.prices import NO_PRICES, Prices
@@ -39,7 +39,18 @@ _NOT_YET = "acked_bytes and unsent_bytes are read when the client leaves or the 
 _NOT_COUNTED = "the error that is answered is not counted"
 
 
-_make_exchange = maker_of(Exchange)
+_KNOWN = {"id", "seq", "session", "generation", "received_ns", "request", "scenario", "seed"}
+_KNOWN |= {
+    "ordinal",
+    "request_id",
+    "status",
+    "error",
+    "connection",
+    "policy",
+    "process",
+    "retry_of",
+}
+_make_exchange = maker_from(Exchange, _KNOWN)
 _make_tokens = maker_of(Tokens)
 _make_delivery = maker_of(Delivery)
 _make_timing = maker_of(Timing)
@@ -142,6 +153,11 @@ class Recorder:
         return self.progress.frames >= needed
 
     @property
+    def retry_of(self) -> str | None:
+        """The exchange that this one repeats."""
+        return self.attempt.retry_of if self.attempt is not None else None
+
+    @property
     def standing_at(self) -> str | None:
         """The gate at which the exchange stands now."""
         return self.holds[-1].name if self.holds and self.holds[-1].for_s is None else None
@@ -217,21 +233,10 @@ class Recorder:
         if ended and self.standing_at is not None:
             self.released(now_ns)
         return _make_exchange(
-            id=self.id,
-            seq=self.seq,
-            session=self.session,
-            generation=self.generation,
-            received_ns=self.received_ns,
-            request=self.request,
-            scenario=self.scenario,
-            seed=self.seed,
-            ordinal=self.ordinal,
-            request_id=self.request_id,
+            self,
             completion_id=plan.completion_id if plan else None,
-            status=self.status,
             outcome=outcome,
             cause=cause,
-            error=self.error,
             phase=phase,
             disconnect=disconnect,
             marks=tuple(self.marks),
@@ -240,13 +245,9 @@ class Recorder:
             paced=plan.reply.paced if plan else False,
             delivery=self._delivery(now_ns, refused=cause == "refused", ended=ended),
             timing=self._timing(now_ns if ended else None),
-            connection=self.connection,
             half_closed_s=_seconds(self.half_closed_ns, self.received_ns),
-            retry_of=self.attempt.retry_of if self.attempt is not None else None,
             schedule=self._schedule(),
-            policy=self.policy,
             cached_tokens=plan.cached_tokens if plan else 0,
-            process=self.process,
         )
 
     def _tokens(self, now_ns: int) -> Tokens:

@@ -43,8 +43,11 @@ class Sink(Protocol):
     def listen(self, listener: Listener) -> None:
         """Say who is told of `drained` and `gone`; at once, if the client has left already."""
 
-    def start(self, status: int, headers: Sequence[Header]) -> None:
-        """Set the head. It counts as one frame and leaves with the next write (or finish)."""
+    def start(self, status: int, headers: Sequence[Header], *, length: int | None = None) -> None:
+        """Set the head; `length` in bytes is that of a body which is known as a whole.
+
+        It counts as one frame and leaves with the next write (or finish).
+        """
 
     def write(self, frames: Sequence[Frame], *, apart: bool = False) -> bool:
         """Send frames in one go, or `apart`; false when the kernel did not take all of it.
@@ -74,6 +77,7 @@ class MemorySink:
         self.progress = Flow()
         self.status: int | None = None
         self.headers: tuple[Header, ...] = ()
+        self.length: int | None = None
         self.frames: list[bytes] = []
         self.writes: list[int] = []
         self.finished = False
@@ -95,9 +99,9 @@ class MemorySink:
         if self._gone is not None:
             listener.gone(*self._gone)
 
-    def start(self, status: int, headers: Sequence[Header]) -> None:
+    def start(self, status: int, headers: Sequence[Header], *, length: int | None = None) -> None:
         """Set the head."""
-        self.status, self.headers = status, tuple(headers)
+        self.status, self.headers, self.length = status, tuple(headers), length
         self._waiting.append(None)
 
     def write(self, frames: Sequence[Frame], *, apart: bool = False) -> bool:

@@ -249,8 +249,7 @@ class Stream:
             self._cut_as_scripted(plan)
             return
         body = plan.frames.body()
-        self._headers = (*self._headers, ("content-length", str(len(body))))
-        self._start(plan, now_ns)
+        self._start(plan, now_ns, length=len(body))
         self._flow.last_write_ns = now_ns
         self._flow.position = self._last  # before the write: its end is recorded inside
         if plan.is_cut:
@@ -261,10 +260,10 @@ class Stream:
             self._note_first_token(now_ns)
         self._wrote(taken=self._sink.finish([body]), now_ns=now_ns)
 
-    def _start(self, plan: Plan, now_ns: int) -> None:
+    def _start(self, plan: Plan, now_ns: int, *, length: int | None = None) -> None:
         self.recorder.status = plan.status
         self.recorder.headers_ns = now_ns
-        self._sink.start(plan.status, self._headers)
+        self._sink.start(plan.status, self._headers, length=length)
         self._watcher.happened("exchange.headers", self.recorder, ("status", plan.status))
 
     def _note_first_token(self, now_ns: int) -> None:

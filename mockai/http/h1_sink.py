@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from http import HTTPStatus
-from itertools import accumulate
+from itertools import accumulate, starmap
 
 from mockai.core.leaving import HalfClose, how_left
 from mockai.core.plan import Frame, without_seams
@@ -72,10 +73,11 @@ class H1Sink:
             self.lost(None)
             cut_off(self._connection)
 
-    def start(self, status: int, headers: Sequence[Header]) -> None:
+    def start(self, status: int, headers: Sequence[Header], *, length: int | None = None) -> None:
         """Set the head; it leaves with the next write."""
-        if "content-length" in dict(headers):
+        if length is not None:
             self._chunked = False
+            headers = (*headers, ("content-length", str(length)))
         elif self._chunked:
             headers = (*headers, ("transfer-encoding", "chunked"))
         else:
@@ -297,11 +299,25 @@ class H1Sink:
 
 def head_of(status: int, headers: Iterable[Header], *, keep_alive: bool) -> bytes:
     """Return the head of an answer over HTTP/1.1."""
-    text = f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\ndate: {http_date()}\r\n"
-    for name, value in headers:
-        text += f"{name}: {value}\r\n"
-    text += f"connection: {'keep-alive' if keep_alive else 'close'}\r\n\r\n"
-    return text.encode("utf-8", "surrogateescape")  # as aiohttp does: an origin may be anything
+    return b"".join(
+        (
+            _status_line(status),
+            b"date: %b\r\n" % http_date().encode(),
+            *starmap(_line, headers),
+            b"connection: keep-alive\r\n\r\n" if keep_alive else b"connection: close\r\n\r\n",
+        )
+    )
+
+
+@lru_cache(64)
+def _status_line(status: int) -> bytes:
+    return f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n".encode()
+
+
+@lru_cache(1_024)
+def _line(name: str, value: str) -> bytes:
+    """Return the line of a header: all but one or two of an answer are those of others before."""
+    return f"{name}: {value}\r\n".encode("utf-8", "surrogateescape")  # an origin may be anything
 
 
 def _parts_of(frame: Frame) -> Sequence[bytes]:

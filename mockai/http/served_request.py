@@ -20,7 +20,7 @@ from mockai.core import openai_errors
 from mockai.core.dialects.chat import BODY_HEADERS, ENDPOINT, STREAM_HEADERS, plan_chat
 from mockai.core.dialects.chat_request import ChatRequest, parse_chat_request
 from mockai.core.errors import OpenAIError, ScriptedError
-from mockai.core.exchange import Cause
+from mockai.core.exchange import Cause, facts_asking
 from mockai.core.exchange import Connection as CarriedBy
 from mockai.core.making import maker_of
 from mockai.core.matching import Incoming
@@ -149,12 +149,13 @@ class ServedRequest:
 
     def _note_body(self, kept: tuple[bytes, bool], chat: ChatRequest | None) -> None:
         body, truncated = kept
-        self.recorder.request = self.recorder.request.asking(
-            ENDPOINT,
-            body,
-            truncated=truncated,
+        self.recorder.request = facts_asking(
+            self.recorder.request,
+            endpoint=ENDPOINT,
             model=None if chat is None else chat.model,
             stream=chat is not None and chat.stream,
+            body=body,
+            body_truncated=truncated,
         )
 
     def _incoming(self, chat: ChatRequest) -> Incoming:
