@@ -10,13 +10,10 @@ from decimal import Decimal
 from functools import lru_cache
 
 from mockai.core.exchange import Bill, Exchange
-from mockai.core.making import maker_of
 from mockai.core.policy import STOP_NOW, Policy, TokenNotice
 from mockai.core.prices import NO_PRICES, Price, Prices, dollars
 
 _FIRST_ERROR = 400
-_NOTHING = dollars(Decimal(0))
-_make_bill = maker_of(Bill)
 
 
 def bill(exchange: Exchange, policy: Policy = STOP_NOW, prices: Prices = NO_PRICES) -> Bill:
@@ -24,12 +21,16 @@ def bill(exchange: Exchange, policy: Policy = STOP_NOW, prices: Prices = NO_PRIC
 
     The prompt is billed for each attempt that was accepted, in full, whatever became of it.
     """
-    completion = _charged(exchange, policy) if accepted(exchange) else None
+    model = exchange.request.model
+    price, completion = prices.of(model), None
+    if accepted(exchange):
+        completion = _charged(exchange, policy)
     if completion is None:
-        return _priced(exchange, policy, prices, prompt=0, completion=0, wasted=0)
+        return _priced(policy.name, model, price, (0, 0, 0, 0))
     wasted = max(0, completion - _generated_at_stop(exchange))
     prompt = exchange.tokens.prompt
-    return _priced(exchange, policy, prices, prompt=prompt, completion=completion, wasted=wasted)
+    cached = min(prompt, exchange.cached_tokens)
+    return _priced(policy.name, model, price, (prompt, cached, completion, wasted))
 
 
 def accepted(exchange: Exchange) -> bool:
@@ -99,19 +100,24 @@ def _generated_at_stop(exchange: Exchange) -> int:
     return exchange.marks[-1].generated if exchange.marks else exchange.tokens.generated
 
 
+@lru_cache(1_024)
 def _priced(
-    exchange: Exchange, policy: Policy, prices: Prices, *, prompt: int, completion: int, wasted: int
+    policy: str, model: str | None, price: Price | None, tokens: tuple[int, int, int, int]
 ) -> Bill:
-    price, cached = prices.of(exchange.request.model), min(prompt, exchange.cached_tokens)
-    cost = wasted_usd = _NOTHING
+    """Return the bill for tokens: of the prompt, cached of these, of the completion, wasted of it.
+
+    Scripted answers are of few sizes: those that cost the same share one.
+    """
+    prompt, cached, completion, wasted = tokens
+    cost = wasted_usd = dollars(Decimal(0))
     note = None
     if price is not None:
-        cost = _cost(price, prompt, cached, completion)
-        wasted_usd = _cost(price, 0, 0, wasted)
+        cost = dollars(price.cost(prompt=prompt, cached=cached, completion=completion))
+        wasted_usd = dollars(price.cost(prompt=0, completion=wasted))
     elif prompt or completion:
-        note = f"no price for model '{exchange.request.model}': give one with --prices FILE"
-    return _make_bill(
-        policy=policy.name,
+        note = f"no price for model '{model}': give one with --prices FILE"
+    return Bill(
+        policy=policy,
         prompt_tokens=prompt,
         completion_tokens=completion,
         wasted_tokens=wasted,
@@ -120,9 +126,3 @@ def _priced(
         cached_tokens=cached,
         note=note,
     )
-
-
-@lru_cache(1_024)
-def _cost(price: Price, prompt: int, cached: int, completion: int) -> str:
-    """Return what so many tokens cost: scripted answers are of few sizes."""
-    return dollars(price.cost(prompt=prompt, cached=cached, completion=completion))

@@ -1,4 +1,4 @@
-"""Frozen nouns made quickly: what every request makes a dozen of.
+"""Dataclasses made quickly: what every request makes a dozen of.
 
 A frozen dataclass sets each field by a call of `object.__setattr__`; a class that is called by
 keywords packs them into a dict first, and so does any call with more than fifteen of them. For the

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, overload
 
 from mockai.core.mangling import Mangler
 from mockai.core.progress import Progress
@@ -25,6 +25,39 @@ Frame = bytes | tuple[bytes, ...]
 def without_seams(frame: Frame) -> bytes:
     """Return all of a frame as one."""
     return frame if isinstance(frame, bytes) else b"".join(frame)
+
+
+class Run(Sequence[bytes]):
+    """Frames that begin alike, put together in one go; taken apart only where somebody asks.
+
+    >>> run = Run(b"data: ", [b"1", b"2", b"3"])
+    >>> run.pieces, run.size, len(run), run[1], run[:2].pieces
+    ((b'data: ', b'1data: 2data: 3'), 21, 3, b'data: 2', (b'data: ', b'1data: 2'))
+    """
+
+    __slots__ = ("_rests", "_start", "pieces", "size")
+
+    def __init__(self, start: bytes, rests: Sequence[bytes]) -> None:
+        self._start, self._rests = start, rests
+        joined = start.join(rests)
+        self.pieces = (start, joined) if rests else ()
+        """All of it, in two pieces: putting these together would be to copy it once more."""
+        self.size = len(start) + len(joined) if rests else 0
+
+    def __len__(self) -> int:
+        return len(self._rests)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return map(self._start.__add__, self._rests)
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> Run: ...
+    def __getitem__(self, index: int | slice) -> bytes | Run:
+        if isinstance(index, slice):
+            return Run(self._start, self._rests[index])
+        return self._start + self._rests[index]
 
 
 class Frames(Protocol):
@@ -47,10 +80,10 @@ class Frames(Protocol):
         """
         return None
 
-    def row(self, first: int, end: int, most: int) -> list[Frame]:
+    def row(self, first: int, end: int, most: int) -> Sequence[Frame]:
         """Render frames that are due together, from `first` up to `end` (exclusive).
 
-        It stops at the frame with which they have come to `most` bytes.
+        It stops at the frame with which they have come to `most` bytes, or a little before.
         """
         row: list[Frame] = []
         size, index = 0, first

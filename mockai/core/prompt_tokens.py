@@ -36,14 +36,10 @@ def count_prompt_tokens(
 
     `model` decides the overhead of a function only. Never raises on JSON-shaped values.
     """
-    per_function = PER_FUNCTION[encoding_for_model(model)[0]]
-    functions = [function for tool in _mappings(tools) if (function := _function(tool))]
-    return (
-        PER_REQUEST
-        + sum(_message(message, encoding) for message in _mappings(messages))
-        + sum(per_function + _declaration(function, encoding) for function in functions)
-        + (TOOLS_END if functions else 0)
-    )
+    total = PER_REQUEST
+    for message in _mappings(messages):
+        total += _message(message, encoding)
+    return total + _functions(tools, model, encoding) if tools else total
 
 
 def _message(message: Mapping[str, Any], encoding: Encoding) -> int:
@@ -67,6 +63,14 @@ def _texts_inside(message: Mapping[str, Any]) -> Iterator[str]:
     for call in (*_mappings(message.get("tool_calls")), {"function": message.get("function_call")}):
         function = _function(call)
         yield from _strings(map(function.get, ("name", "arguments", "input")))
+
+
+def _functions(tools: object, model: str, encoding: Encoding) -> int:
+    functions = [function for tool in _mappings(tools) if (function := _function(tool))]
+    if not functions:
+        return 0
+    each = PER_FUNCTION[encoding_for_model(model)[0]]
+    return sum(each + _declaration(function, encoding) for function in functions) + TOOLS_END
 
 
 def _declaration(function: Mapping[str, Any], encoding: Encoding) -> int:

@@ -303,6 +303,9 @@ class Recorder:
         return (at_ns - self.received_ns) / 1e9
 
 
+make_recorder = maker_of(Recorder)
+
+
 def _seconds(at_ns: int | None, since_ns: int) -> float | None:
     return None if at_ns is None else (at_ns - since_ns) / 1e9
 

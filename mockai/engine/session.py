@@ -18,7 +18,7 @@ from mockai.core.leaving import HalfClose
 from mockai.core.ledger import Ledger
 from mockai.core.policy import STOP_NOW, Policy
 from mockai.core.prices import NO_PRICES, Prices
-from mockai.core.recorder import Recorder
+from mockai.core.recorder import Recorder, make_recorder
 from mockai.core.retries import Retries
 from mockai.core.scenario import Scenario
 from mockai.engine.events import EventLog, Fact
@@ -108,7 +108,7 @@ class Session:
         """Open the record of a request that has just arrived, from a process if it is known."""
         self.hearing.request(process)
         seq = self.journal.next_seq()
-        recorder = Recorder(
+        recorder = make_recorder(
             id=f"{self._prefix}{seq:06x}",
             seq=seq,
             session=self.id,

@@ -6,7 +6,7 @@ once tokens flow, a sink may send one that is due by itself (`flow`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from mockai.core.exchange import Cause, Exchange, How
@@ -18,6 +18,8 @@ from mockai.engine.gates import Gates
 from mockai.engine.pacer import NEVER, Pacer
 from mockai.engine.sink import AHEAD, Cutting, Header, Sink
 
+_WRITES = 4
+"""So many in one turn, as long as the kernel takes them: 64 KB, then it is others' turn."""
 _CUTS: dict[str, Cutting] = {"fin": "fin", "reset": "reset", "in_chunk": "in_chunk"}
 
 
@@ -172,7 +174,7 @@ class Stream:
             self._leave_gate(timed_out=True)
         first, end = self._flow.position, playback.ready(now_ns)
         if plan.stream:
-            end = self._send(plan, playback, end, now_ns) if end > first else first
+            end = self._send_due(plan, playback, end, now_ns) if end > first else first
         elif end == self._last:
             self._send_whole(plan, playback, now_ns)
         if self._blocked or self._over():
@@ -195,6 +197,14 @@ class Stream:
         """End because of a bug of ours."""
         self._sink.abort()
         self._fail("internal", f"{type(error).__name__}: {error}")
+
+    def _send_due(self, plan: Plan, playback: Playback, end: int, now_ns: int) -> int:
+        """Hand over what is due, in a few writes at most; return where it stopped."""
+        writes = _WRITES if plan.reply.coalesce else 1
+        while True:
+            index, writes = self._send(plan, playback, end, now_ns), writes - 1
+            if index >= end or not writes or self._blocked or self._over():
+                return index
 
     def _send(self, plan: Plan, playback: Playback, end: int, now_ns: int) -> int:
         """Hand over the frames that are due, at most 16 KB of them; return where it stopped."""
@@ -230,7 +240,7 @@ class Stream:
         self._flow.start, self._flow.rests = common
         return True
 
-    def _send_last(self, plan: Plan, frames: list[Frame], now_ns: int) -> None:
+    def _send_last(self, plan: Plan, frames: Sequence[Frame], now_ns: int) -> None:
         """Send what is left with the end of the body, or cut where the tail would come."""
         if plan.is_cut:
             self._blocked = not self._sink.write(frames[:-1])

@@ -16,7 +16,7 @@ from http import HTTPStatus
 from itertools import accumulate, starmap
 
 from mockai.core.leaving import HalfClose, how_left
-from mockai.core.plan import Frame, without_seams
+from mockai.core.plan import Frame, Run, without_seams
 from mockai.engine.flow import Flow
 from mockai.engine.sink import Cutting, Header, Listener
 from mockai.http.h1_flow import H1Flow
@@ -88,15 +88,12 @@ class H1Sink:
         """Send frames in one system call, or one each; false when the kernel did not take all."""
         if apart and self._fd is not None:
             return self._send_apart(self._fd, frames)
-        return self._send(self._framed(frames))
+        return self._send(frames)
 
     def finish(self, frames: Sequence[Frame]) -> bool:
         """Send the last frames and the end of the body."""
         self._is_last = True
-        parts = self._framed(frames)
-        if self._chunked:
-            parts[-1:] = [parts[-1] + _END_OF_CHUNKS] if parts else [_END_OF_CHUNKS]
-        taken = self._send(parts)
+        taken = self._send(frames, _END_OF_CHUNKS if self._chunked else b"")
         if taken:
             self._look()
         return taken
@@ -121,7 +118,7 @@ class H1Sink:
         """Keep what is left of a token that went past `write`, or find out why nothing went."""
         if error is not None:
             self._untaken(error)
-        self._refused(data, [data], taken)
+        self._refused([data], taken)
 
     # ── from the connection ──────────────────────────────────────────────────────────────────
 
@@ -161,21 +158,24 @@ class H1Sink:
             whole[-1] += b"\r\n"
         return whole
 
-    def _send(self, parts: list[bytes]) -> bool:
-        if self._head:
-            parts.insert(0, self._head)
-            self._head = b""
-        if not parts:
-            return True
-        if self._fd is None:
-            return False
-        data = parts[0] if len(parts) == 1 else b"".join(parts)
-        taken = self._give(data) if data else 0
-        if taken == len(data):
+    def _send(self, frames: Sequence[Frame], end: bytes = b"") -> bool:
+        """Send frames, after the head if that is not out, with the `end` of the body."""
+        head, self._head = self._head, b""
+        if type(frames) is Run and self._chunked:
+            pieces = [head + b"%x\r\n" % frames.size, *frames.pieces, b"\r\n" + end]
+            size = frames.size + len(pieces[0]) + len(pieces[-1])
+            taken = self._give(*pieces)
+        else:
+            data = b"".join((head, *self._framed(frames), end))
+            size = len(data)
+            taken = self._give(data) if data else 0
+        if taken == size:
             self.progress.bytes += taken
-            self.progress.frames += len(parts)
+            self.progress.frames += len(frames) + bool(head)
             return True
-        return self._refused(data, parts, taken)
+        parts = self._framed(frames)
+        parts[-1:] = [b"".join((*parts[-1:], end))]
+        return self._refused([head, *parts] if head else parts, taken)
 
     def _send_apart(self, fd: int, frames: Sequence[Frame]) -> bool:
         chunked, progress, written = self._chunked, self.progress, 0
@@ -206,19 +206,19 @@ class H1Sink:
         if errno is not None:
             self._broken(errno)
         rest = parts[written:]
-        return self._refused(b"".join(rest), rest, taken)
+        return self._refused(rest, taken)
 
-    def _refused(self, data: bytes, parts: list[bytes], taken: int) -> bool:
+    def _refused(self, parts: list[bytes], taken: int) -> bool:
         if self._fd is not None:
-            self._keep(self._fd, data, parts, taken)
+            self._keep(self._fd, parts, taken)
         return False
 
-    def _give(self, data: bytes | memoryview) -> int:
+    def _give(self, *pieces: bytes | memoryview) -> int:
         """Offer bytes to the kernel; return how many it took."""
         if self._fd is None:
             return 0
         try:
-            return os.write(self._fd, data)
+            return os.writev(self._fd, pieces)
         except OSError as error:
             return self._untaken(error)
 
@@ -228,10 +228,10 @@ class H1Sink:
             self._broken(error.errno)
         return 0
 
-    def _keep(self, fd: int, data: bytes, parts: list[bytes], taken: int) -> None:
+    def _keep(self, fd: int, parts: list[bytes], taken: int) -> None:
         """Keep what the kernel refused, and be told when it takes more."""
         base = self.progress.bytes
-        self._rest = memoryview(data)[taken:]
+        self._rest = memoryview(b"".join(parts))[taken:]
         self._rest_ends = [base + end for end in accumulate(map(len, parts))]
         self._count(taken)
         self.progress.waiting = len(self._rest)

@@ -71,21 +71,29 @@ def test_without_coalescing_a_client_that_stalls_is_waited_for() -> None:
 
 
 def test_an_unpaced_stream_is_never_more_than_16_kb_ahead() -> None:
-    """What is due goes out in portions, so that a cancel is seen before all is in the socket."""
+    """What is due goes out in portions, a few in a turn: the kernel has one before the next."""
     play = Play(20, pace=None, frames=Numbered(size=5_000)).start()
-    assert (play.sink.writes, play.ends) == ([4], [])
+    assert (play.sink.writes, play.ends) == ([4, 4, 4, 4], [])
     play.after(0.1)
     assert play.sink.writes == [4, 4, 4, 4, 4, 1]
     assert play.sent == list(range(1, 22))
     assert all(count * 5_000 < AHEAD + 5_000 for count in play.sink.writes)
 
 
-def test_a_client_that_leaves_between_two_portions_is_seen() -> None:
+def test_a_client_that_stalls_is_sent_no_other_portion() -> None:
+    """More than one would wait for it."""
+    play = Play(20, pace=None, frames=Numbered(size=5_000))
+    play.sink.stall()
+    play.start().after(1)
+    assert (play.sink.writes, play.sink.progress.waiting) == ([], 4 * 5_000)
+
+
+def test_a_client_that_leaves_between_two_turns_is_seen() -> None:
     """A large unpaced answer can be cancelled."""
     play = Play(20, pace=None, frames=Numbered(size=5_000)).start()
     play.sink.hang_up()
-    assert (play.end.outcome, play.end.tokens.written) == ("cancelled", 4)
-    assert play.after(1).sink.writes == [4]
+    assert (play.end.outcome, play.end.tokens.written) == ("cancelled", 16)
+    assert play.after(1).sink.writes == [4, 4, 4, 4]
 
 
 def test_an_empty_reply_completes_without_a_first_token() -> None:

@@ -9,17 +9,15 @@ from __future__ import annotations
 import json
 import random
 import string
-from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from itertools import accumulate
 from json.encoder import encode_basestring
-from typing import Any
+from typing import Any, cast
 
 from mockai.core.dialects.chat_body import NO_LOGPROBS, Answer, is_gpt5, tier
 from mockai.core.dialects.chat_usage import Figures
 from mockai.core.errors import OpenAIError
-from mockai.core.plan import Frame, Frames
+from mockai.core.plan import Frame, Frames, Run
 from mockai.core.policy import UsageReport
 from mockai.core.reply import WITH_LOGPROBS, Channel, Delta, Reply
 
@@ -102,7 +100,7 @@ class Chunks(Frames):
             column[index] = frame[len(self._start) :]
         return frame
 
-    def row(self, first: int, end: int, most: int) -> list[Frame]:
+    def row(self, first: int, end: int, most: int) -> Sequence[Frame]:
         """Render frames that are due together, in one go if another play has rendered them.
 
         Those of a column are of about one size, so one of them tells how many may be needed.
@@ -112,13 +110,18 @@ class Chunks(Frames):
         if column is None or one is None:
             return super().row(first, end, most)
         needed = most // (len(start) + len(one)) + 1
-        rests = column[first + 1 : min(end, first + 1 + needed)]
-        if None in rests:
-            return super().row(first, end, most)
-        frames: list[Frame] = [self.frame(first)]
-        frames += [start + rest for rest in rests if rest is not None]
-        ends = [*accumulate(map(len, frames))]
-        return frames[: bisect_left(ends, most) + 1]
+        rests = column[first : min(end, first + needed)]
+        if not all(rests):
+            for index, rest in enumerate(rests):
+                if rest is None:  # the first frame of a choice, the last of all
+                    frame = self.frame(first + index)
+                    if not frame.startswith(start):
+                        return super().row(first, end, most)
+                    rests[index] = frame[len(start) :]
+        run = Run(start, cast("list[bytes]", rests))
+        while run.size - len(run[-1]) >= most:  # one of them was a long one
+            run = run[:-1]
+        return run
 
     def _is_alike(self, index: int) -> bool:
         """Say whether all plays send this frame, but for what each chunk of theirs begins with."""
