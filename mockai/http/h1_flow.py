@@ -31,13 +31,16 @@ class H1Flow(Flow):
 
     def tick(self, now_ns: int) -> int | None:
         """Send the one token that is due; leave to the stream whatever else there is to do."""
-        frame, due_ns, at_ns = self.position, self.due_ns, now_ns - self.origin_ns
-        if frame >= self.until or not due_ns[frame] <= at_ns < due_ns[frame + 1]:
+        frame = self.position
+        if frame >= self.until:
+            return super().tick(now_ns)
+        late_ns = now_ns - self.origin_ns - self.due_ns[frame]
+        then_ns = self.origin_ns + self.due_ns[frame + 1]
+        if late_ns < 0 or now_ns >= then_ns:
             return super().tick(now_ns)
         start, rest = self.start, self.rests[frame]
         if rest is None:
             return super().tick(now_ns)
-        late_ns = at_ns - due_ns[frame]
         if late_ns > self.latest_ns:  # noqa: PLR1730 - max() is a call
             self.latest_ns = late_ns
         if frame >= self._sample_at:
@@ -56,7 +59,7 @@ class H1Flow(Flow):
             return None
         self.bytes += taken
         self.frames += 1
-        return self.origin_ns + due_ns[frame + 1]
+        return then_ns
 
     def freeze(self) -> None:
         """Send nothing more: the descriptor may soon be somebody else's."""
