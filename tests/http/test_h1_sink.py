@@ -17,6 +17,7 @@ import pytest
 from aiohttp import web
 
 from mockai.core.exchange import How
+from mockai.core.plan import Run
 from mockai.core.progress import Progress
 from mockai.http.h1_sink import H1Sink
 from mockai.http.internals import Taken, connection_of, listen
@@ -174,6 +175,31 @@ def test_what_the_kernel_refuses_is_counted_when_it_goes_out(*, apart: bool) -> 
     progress, heard = asyncio.run(served(play, then))
     assert read == [b"small" + LARGE + b"end" + b"last"]
     assert (progress.frames, heard.told) == (5, [])
+
+
+def test_of_a_run_too_what_the_kernel_refuses_is_counted_when_it_goes_out() -> None:
+    """It is taken apart only then: whole frames count, and the bytes are the same."""
+    read: list[bytes] = []
+    run = Run(b"data: ", [b"small", LARGE, b"end"])
+
+    def play(sink: H1Sink, client: RawClient) -> None:
+        assert sink.write(run[:1])
+        assert not sink.write(run)
+        assert sink.progress.frames == 3  # the head, and the small one twice
+        assert 0 < sink.progress.bytes < len(LARGE)
+
+    async def then(sink: H1Sink, heard: Heard, client: RawClient) -> None:
+        reading = asyncio.to_thread(lambda: read.append(client.response().raw))
+        task = asyncio.create_task(reading)
+        await heard.has_drained.wait()
+        assert sink.progress.frames == 5
+        assert sink.finish(run[::2])
+        await task
+
+    progress, heard = asyncio.run(served(play, then))
+    whole = b"".join(run)
+    assert read == [b"data: small" + whole + b"data: smalldata: end"]
+    assert (progress.frames, heard.told) == (7, [])
 
 
 def test_frames_of_one_write_share_a_chunk_and_are_counted_one_by_one() -> None:

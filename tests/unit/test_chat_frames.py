@@ -261,7 +261,8 @@ def frames_after(
 @pytest.mark.parametrize("most", [1, 700, 16 * 1024])
 def test_frames_of_one_write_are_those_rendered_one_by_one(most: int) -> None:
     """Whoever plays first, or after others; and a row stops with the frame that fills it."""
-    steps = ({"faker": 90}, {"raw": "r" * 5_000}, {"faker": 90}, {"reasoning": 4}, STORY)
+    long = [{"text": "l" * 3_000}] * 9  # longer than those before, which tell how many may fit
+    steps = ({"faker": 90}, {"raw": "r" * 5_000}, {"faker": 90}, *long, {"reasoning": 4}, STORY)
     entry, request = Entry(scenario_of(*steps)), request_of()
     encoding = get_encoding("o200k_base")
     for seed in (7, 9, 11):

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import random
 import string
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from json.encoder import encode_basestring
 from typing import Any, cast
 
@@ -119,9 +121,10 @@ class Chunks(Frames):
                         return super().row(first, end, most)
                     rests[index] = frame[len(start) :]
         run = Run(start, cast("list[bytes]", rests))
-        while run.size - len(run[-1]) >= most:  # one of them was a long one
-            run = run[:-1]
-        return run
+        if run.size - len(run[-1]) < most:
+            return run
+        ends = [*accumulate(map(len, run))]  # there were long ones among them
+        return run[: bisect_left(ends, most) + 1]
 
     def _is_alike(self, index: int) -> bool:
         """Say whether all plays send this frame, but for what each chunk of theirs begins with."""
