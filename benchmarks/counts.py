@@ -42,7 +42,7 @@ COMMITTED = Path(__file__).with_name("counts.json")
 TOLERANCE = 0.10
 TOKENS, STREAMS, REQUESTS = 200, 20, 100
 # Not `poll`: how often the loop waits depends on when the client asks again.
-_SYSTEM = {"write", "send", "recv", "recv_into", "getsockopt", "setsockopt", "ioctl"}
+_SYSTEM = {"write", "writev", "send", "recv", "recv_into", "getsockopt", "setsockopt", "ioctl"}
 _BODY = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Tell me a story."}]}
 Counts = dict[str, float]
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,14 +84,17 @@ def compiled(peers: Mapping[str, str] | None = None) -> Iterator[Tools]:
 
 
 @contextmanager
-def running(name: str, answer: Answer, tools: Tools, *, script: bool = True) -> Iterator[Server]:
+def running(
+    name: str, answer: Answer, tools: Tools, *, script: bool = True, under: Sequence[str] = ()
+) -> Iterator[Server]:
     """Start one server on the first core and have it answer `answer`; kill it afterwards.
 
-    Without `script` it is yielded as soon as it is ready, to answer as it likes.
+    Without `script` it is yielded as soon as it is ready, to answer as it likes. `under` is the
+    command that runs it, such as a profiler.
     """
     pipe = subprocess.PIPE
     port = _free_port() if name in tools.peers else 0
-    command = _command(name, answer, tools, port)
+    command = [*under, *_command(name, answer, tools, port)]
     with subprocess.Popen(
         command, cwd=HERE.parent, stdin=pipe, stdout=pipe, text=True, env=_environment()
     ) as process:
