@@ -14,6 +14,9 @@ from mockai.core.policy import STOP_NOW, Policy, TokenNotice
 from mockai.core.prices import NO_PRICES, Price, Prices, dollars
 
 _FIRST_ERROR = 400
+_NOTHING = dollars(Decimal(0))
+_Billed = tuple[int, int, int, int]
+"""Tokens of the prompt, cached ones of these, tokens of the completion, wasted ones of these."""
 
 
 def bill(exchange: Exchange, policy: Policy = STOP_NOW, prices: Prices = NO_PRICES) -> Bill:
@@ -21,16 +24,16 @@ def bill(exchange: Exchange, policy: Policy = STOP_NOW, prices: Prices = NO_PRIC
 
     The prompt is billed for each attempt that was accepted, in full, whatever became of it.
     """
-    model = exchange.request.model
-    price, completion = prices.of(model), None
-    if accepted(exchange):
-        completion = _charged(exchange, policy)
-    if completion is None:
-        return _priced(policy.name, model, price, (0, 0, 0, 0))
-    wasted = max(0, completion - _generated_at_stop(exchange))
-    prompt = exchange.tokens.prompt
-    cached = min(prompt, exchange.cached_tokens)
-    return _priced(policy.name, model, price, (prompt, cached, completion, wasted))
+    model, tokens = exchange.request.model, (0, 0, 0, 0)
+    completion = _charged(exchange, policy) if accepted(exchange) else None
+    if completion is not None:
+        prompt = exchange.tokens.prompt
+        wasted = max(0, completion - _generated_at_stop(exchange))
+        tokens = (prompt, min(prompt, exchange.cached_tokens), completion, wasted)
+    price = prices.of(model)
+    if price is None:
+        return _unpriced(policy.name, model, tokens)
+    return _priced(policy.name, price, tokens)
 
 
 def accepted(exchange: Exchange) -> bool:
@@ -100,29 +103,21 @@ def _generated_at_stop(exchange: Exchange) -> int:
     return exchange.marks[-1].generated if exchange.marks else exchange.tokens.generated
 
 
-@lru_cache(1_024)
-def _priced(
-    policy: str, model: str | None, price: Price | None, tokens: tuple[int, int, int, int]
-) -> Bill:
-    """Return the bill for tokens: of the prompt, cached of these, of the completion, wasted of it.
-
-    Scripted answers are of few sizes: those that cost the same share one.
-    """
+def _unpriced(policy: str, model: str | None, tokens: _Billed) -> Bill:
+    """Return the bill of a model without a price: for nothing it is nothing."""
     prompt, cached, completion, wasted = tokens
-    cost = wasted_usd = dollars(Decimal(0))
-    note = None
-    if price is not None:
-        cost = dollars(price.cost(prompt=prompt, cached=cached, completion=completion))
-        wasted_usd = dollars(price.cost(prompt=0, completion=wasted))
-    elif prompt or completion:
-        note = f"no price for model '{model}': give one with --prices FILE"
+    if not (prompt or completion):
+        return Bill(policy, prompt, completion, wasted, _NOTHING, _NOTHING, cached)
+    note = f"no price for model '{model}': give one with --prices FILE"
+    return Bill(policy, prompt, completion, wasted, cached_tokens=cached, note=note)
+
+
+@lru_cache(1_024)
+def _priced(policy: str, price: Price, tokens: _Billed) -> Bill:
+    """Return the bill for so many tokens: scripted answers are of few sizes, and share theirs."""
+    prompt, cached, completion, wasted = tokens
+    cost = price.cost(prompt=prompt, cached=cached, completion=completion)
+    wasted_usd = price.cost(prompt=0, completion=wasted)
     return Bill(
-        policy=policy,
-        prompt_tokens=prompt,
-        completion_tokens=completion,
-        wasted_tokens=wasted,
-        cost_usd=None if note else cost,
-        wasted_usd=None if note else wasted_usd,
-        cached_tokens=cached,
-        note=note,
+        policy, prompt, completion, wasted, dollars(cost), dollars(wasted_usd), cached_tokens=cached
     )

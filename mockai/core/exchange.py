@@ -66,7 +66,7 @@ class RequestFacts:
 _OF_BODY = {"endpoint", "model", "stream", "body", "body_truncated"}
 make_request_facts = maker_of(RequestFacts)
 facts_asking = maker_from(RequestFacts, {f.name for f in fields(RequestFacts)} - _OF_BODY)
-"""Return the facts of a request with what its body said."""
+"""Takes facts, and `_OF_BODY` by name; returns the facts with what the body said."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ def maker_of(noun: Callable[ParamsT, NounT]) -> Callable[ParamsT, NounT]:
 def maker_from(noun: Callable[..., NounT], same: Collection[str]) -> Callable[..., NounT]:
     """Do likewise; the fields `same` are those of an object, the first argument, by their names.
 
+    Its arguments have no types: what they are is found out when it is called.
+
     >>> from mockai.core.exchange import Tokens
     >>> more = maker_from(Tokens, same=["prompt", "planned"])
     >>> more(Tokens(prompt=3, planned=9), written=2) == Tokens(prompt=3, planned=9, written=2)
@@ -39,29 +41,29 @@ def maker_from(noun: Callable[..., NounT], same: Collection[str]) -> Callable[..
 
 def _maker(noun: Callable[..., Any], same: Collection[str] = ()) -> Callable[..., Any]:
     kind = cast("type[Any]", noun)
-    known: dict[str, Any] = {"kind": kind, "filled": _filled(kind), "new": object.__new__}
-    parameters = ["source"] if same else []
-    lines = ["made = new(filled)"]
+    unknown = set(same) - {each.name for each in fields(kind)}
+    if unknown:
+        raise TypeError(f"{kind.__name__} has no field {', '.join(sorted(unknown))}")
+    known: dict[str, Any] = {"_kind": kind, "_filled": _filled(kind), "_new": object.__new__}
+    parameters = ["_source"] if same else []
+    lines = ["_made = _new(_filled)"]
     for each in fields(kind):
-        name = value = each.name
-        default, factory = f"{name}_default", f"{name}_factory"
+        name, default = each.name, f"_default_{each.name}"
+        has_factory = each.default_factory is not MISSING
+        known[default] = each.default_factory if has_factory else each.default
+        optional = known[default] is not MISSING
         if name in same:
-            value = f"source.{name}"
+            value = f"_source.{name}"
         elif not each.init:
-            continue
-        elif each.default_factory is not MISSING:
-            known[default], known[factory] = MISSING, each.default_factory
-            parameters.append(f"{name}={default}")
-            value = f"{factory}() if {name} is {default} else {name}"
-        elif each.default is not MISSING:
-            known[default] = each.default
-            parameters.append(f"{name}={default}")
+            value = f"{default}()" if has_factory else default
         else:
-            parameters.append(name)
-        lines.append(f"made.{name} = {value}")
+            value = f"{default}() if {name} is {default} else {name}" if has_factory else name
+            parameters.append(f"{name}={default}" if optional else name)
+        if each.init or optional:
+            lines.append(f"_made.{name} = {value}")
     if hasattr(kind, "__post_init__"):
-        lines.append("made.__post_init__()")
-    body = "\n    ".join([*lines, "made.__class__ = kind", "return made"])
+        lines.append("_made.__post_init__()")
+    body = "\n    ".join([*lines, "_made.__class__ = _kind", "return _made"])
     exec(f"def make({', '.join(parameters)}):\n    {body}", known)  # noqa: S102 - as dataclasses do
     return cast("Callable[..., Any]", known["make"])
 

@@ -38,19 +38,13 @@ _HEAD_AND_BODY = 2  # frames of an answer in one body
 _NOT_YET = "acked_bytes and unsent_bytes are read when the client leaves or the answer ends"
 _NOT_COUNTED = "the error that is answered is not counted"
 
+_ALIKE = (
+    *("id", "seq", "session", "generation", "received_ns", "request", "scenario", "seed"),
+    *("ordinal", "request_id", "status", "error", "connection", "policy", "process", "retry_of"),
+)
+"""What a record and a snapshot of it have under one name."""
 
-_KNOWN = {"id", "seq", "session", "generation", "received_ns", "request", "scenario", "seed"}
-_KNOWN |= {
-    "ordinal",
-    "request_id",
-    "status",
-    "error",
-    "connection",
-    "policy",
-    "process",
-    "retry_of",
-}
-_make_exchange = maker_from(Exchange, _KNOWN)
+_make_exchange = maker_from(Exchange, _ALIKE)
 _make_tokens = maker_of(Tokens)
 _make_delivery = maker_of(Delivery)
 _make_timing = maker_of(Timing)

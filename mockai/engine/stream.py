@@ -19,7 +19,7 @@ from mockai.engine.pacer import NEVER, Pacer
 from mockai.engine.sink import AHEAD, Cutting, Header, Sink
 
 _WRITES = 4
-"""So many in one turn, as long as the kernel takes them: 64 KB, then it is others' turn."""
+"""So many in one turn at most (64 KB), as long as the kernel takes them."""
 _CUTS: dict[str, Cutting] = {"fin": "fin", "reset": "reset", "in_chunk": "in_chunk"}
 
 
@@ -199,12 +199,20 @@ class Stream:
         self._fail("internal", f"{type(error).__name__}: {error}")
 
     def _send_due(self, plan: Plan, playback: Playback, end: int, now_ns: int) -> int:
-        """Hand over what is due, in a few writes at most; return where it stopped."""
-        writes = _WRITES if plan.reply.coalesce else 1
-        while True:
-            index, writes = self._send(plan, playback, end, now_ns), writes - 1
-            if index >= end or not writes or self._blocked or self._over():
-                return index
+        """Hand over what is due; return where it stopped.
+
+        What other plays have rendered goes out in a few writes. What is rendered now may take
+        long, so it is one: others wait meanwhile.
+        """
+        index = self._send(plan, playback, end, now_ns)
+        common = plan.frames.in_common() if plan.reply.coalesce else None
+        for _ in range(_WRITES - 1):
+            if index >= end or common is None or common[1][index] is None:
+                break
+            if self._blocked or self._over():
+                break
+            index = self._send(plan, playback, end, now_ns)
+        return index
 
     def _send(self, plan: Plan, playback: Playback, end: int, now_ns: int) -> int:
         """Hand over the frames that are due, at most 16 KB of them; return where it stopped."""

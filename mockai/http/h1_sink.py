@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from http import HTTPStatus
-from itertools import accumulate, starmap
+from itertools import accumulate
 
 from mockai.core.leaving import HalfClose, how_left
 from mockai.core.plan import Frame, Run, without_seams
@@ -161,7 +161,9 @@ class H1Sink:
     def _send(self, frames: Sequence[Frame], end: bytes = b"") -> bool:
         """Send frames, after the head if that is not out, with the `end` of the body."""
         head, self._head = self._head, b""
-        if type(frames) is Run and self._chunked:
+        if self._fd is None:
+            return not frames and not head
+        if type(frames) is Run and self._chunked and frames.size:
             pieces = [head + b"%x\r\n" % frames.size, *frames.pieces, b"\r\n" + end]
             size = frames.size + len(pieces[0]) + len(pieces[-1])
             taken = self._give(*pieces)
@@ -174,7 +176,8 @@ class H1Sink:
             self.progress.frames += len(frames) + bool(head)
             return True
         parts = self._framed(frames)
-        parts[-1:] = [b"".join((*parts[-1:], end))]
+        if end:
+            parts[-1:] = [b"".join((*parts[-1:], end))]
         return self._refused([head, *parts] if head else parts, taken)
 
     def _send_apart(self, fd: int, frames: Sequence[Frame]) -> bool:
@@ -303,7 +306,7 @@ def head_of(status: int, headers: Iterable[Header], *, keep_alive: bool) -> byte
         (
             _status_line(status),
             b"date: %b\r\n" % http_date().encode(),
-            *starmap(_line, headers),
+            *[_usual.get(each) or _line(*each) for each in headers],
             b"connection: keep-alive\r\n\r\n" if keep_alive else b"connection: close\r\n\r\n",
         )
     )
@@ -314,9 +317,15 @@ def _status_line(status: int) -> bytes:
     return f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n".encode()
 
 
-@lru_cache(1_024)
+_usual: dict[Header, bytes] = {}
+
+
+def make_usual(headers: Iterable[Header]) -> None:
+    """Have the lines of headers that come with nearly every answer made once."""
+    _usual.update((each, _line(*each)) for each in headers)
+
+
 def _line(name: str, value: str) -> bytes:
-    """Return the line of a header: all but one or two of an answer are those of others before."""
     return f"{name}: {value}\r\n".encode("utf-8", "surrogateescape")  # an origin may be anything
 
 

@@ -33,12 +33,12 @@ from mockai.engine.session import wall_clock
 from mockai.engine.stream import Stream
 from mockai.http.door import cors_of
 from mockai.http.facts import Asked, facts_of, process_of, session_of
-from mockai.http.h1_sink import H1Sink
+from mockai.http.h1_sink import H1Sink, make_usual
 from mockai.http.internals import Connection, Taken, body_at_hand, connection_of
 from mockai.http.state import STATE, State
 
 _log = logging.getLogger("mockai")
-_carried_by, _incoming = maker_of(CarriedBy), maker_of(Incoming)
+_make_carried_by, _make_incoming = maker_of(CarriedBy), maker_of(Incoming)
 LARGE = 50_000
 """Bytes of body from which reading it, and counting its tokens, would be felt by other streams."""
 CLOSING = {408, 413, 503}
@@ -60,7 +60,7 @@ class ServedRequest:
         connection.nth_request += 1
         self.recorder = self.session.receive(
             facts_of(request, connection, state, via),
-            _carried_by(connection.id, connection.nth_request),
+            _make_carried_by(connection.id, connection.nth_request),
             wall_s=wall_clock(),
             process=process_of(connection, state),
         )
@@ -162,7 +162,7 @@ class ServedRequest:
         request = self.request
         session = request.match_info.get("session")
         path = request.path.removeprefix(f"/s/{session}") if session else request.path
-        return _incoming(chat, path, request.headers, self.recorder.seq)
+        return _make_incoming(chat, path, request.headers, self.recorder.seq)
 
     def _note_choice(self, chosen: Chosen) -> None:
         recorder, scenario = self.recorder, chosen.entry.scenario
@@ -318,6 +318,7 @@ _FIXED_HEADERS: Mapping[str, str] = {
 _USUAL = tuple({**_FIXED_HEADERS, **PLENTY}.items())
 """What comes with an answer that no rate limiter counts, and that has only a type of its own."""
 _PLAIN = (STREAM_HEADERS, BODY_HEADERS)
+make_usual((*_USUAL, *STREAM_HEADERS, *BODY_HEADERS))
 
 
 def _request_id(exchange_id: str) -> str:

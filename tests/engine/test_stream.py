@@ -9,7 +9,7 @@ import pytest
 from mockai.core.errors import ConflictError
 from mockai.core.exchange import PaceError
 from mockai.engine.sink import AHEAD, MemorySink
-from tests.support.play import FIFTY, Numbered, Play, session_of
+from tests.support.play import FIFTY, Numbered, Play, Rendered, session_of
 
 HOLD_AT_3: dict[str, Any] = {"hold": {"at_token": 3}}
 
@@ -71,29 +71,37 @@ def test_without_coalescing_a_client_that_stalls_is_waited_for() -> None:
 
 
 def test_an_unpaced_stream_is_never_more_than_16_kb_ahead() -> None:
-    """What is due goes out in portions, a few in a turn: the kernel has one before the next."""
+    """What is due goes out in portions, so that a cancel is seen before all is in the socket."""
     play = Play(20, pace=None, frames=Numbered(size=5_000)).start()
-    assert (play.sink.writes, play.ends) == ([4, 4, 4, 4], [])
+    assert (play.sink.writes, play.ends) == ([4], [])
     play.after(0.1)
     assert play.sink.writes == [4, 4, 4, 4, 4, 1]
     assert play.sent == list(range(1, 22))
     assert all(count * 5_000 < AHEAD + 5_000 for count in play.sink.writes)
 
 
-def test_a_client_that_stalls_is_sent_no_other_portion() -> None:
-    """More than one would wait for it."""
-    play = Play(20, pace=None, frames=Numbered(size=5_000))
-    play.sink.stall()
-    play.start().after(1)
-    assert (play.sink.writes, play.sink.progress.waiting) == ([], 4 * 5_000)
-
-
-def test_a_client_that_leaves_between_two_turns_is_seen() -> None:
-    """A large unpaced answer can be cancelled."""
-    play = Play(20, pace=None, frames=Numbered(size=5_000)).start()
+def test_what_others_have_rendered_goes_out_in_a_few_writes_of_one_turn() -> None:
+    """Each once the kernel has the one before; then others have their turn."""
+    frames = Rendered(size=5_000)
+    play = Play(20, pace=None, frames=frames).start()
+    assert play.sink.writes == [4, 4, 4, 4]
     play.sink.hang_up()
     assert (play.end.outcome, play.end.tokens.written) == ("cancelled", 16)
     assert play.after(1).sink.writes == [4, 4, 4, 4]
+    stalled = Play(20, pace=None, frames=frames)
+    stalled.sink.stall()
+    stalled.start()
+    assert (stalled.sink.writes, stalled.sink.progress.waiting) == ([], 4 * 5_000)
+    frames.rests[9] = None  # nobody has come further yet: that may take long
+    assert Play(20, pace=None, frames=frames).start().sink.writes == [4, 4]
+
+
+def test_a_client_that_leaves_between_two_portions_is_seen() -> None:
+    """A large unpaced answer can be cancelled."""
+    play = Play(20, pace=None, frames=Numbered(size=5_000)).start()
+    play.sink.hang_up()
+    assert (play.end.outcome, play.end.tokens.written) == ("cancelled", 4)
+    assert play.after(1).sink.writes == [4]
 
 
 def test_an_empty_reply_completes_without_a_first_token() -> None:

@@ -74,7 +74,7 @@ def test_mockai_run_stops_the_broken_app_and_lets_the_mended_one_pass(
     said = (
         r"\*\*1 of 1 cancel did not cancel; [1-9]\d* tokens? wasted"
         if code
-        else r"\*\*1 of 1 cancel did cancel; \d+ tokens? wasted"
+        else r"\*\*1 of 1 cancel did cancel; \d{1,2} tokens? wasted"  # 0.6 s of a busy machine
     )
     assert re.match(said, (tmp_path / "summary.md").read_text())
     (suite,) = JUnitXml.fromfile(str(tmp_path / "mockai-junit.xml"))

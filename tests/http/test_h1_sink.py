@@ -144,6 +144,7 @@ def test_nothing_is_written_or_counted_after_leaving() -> None:
     async def then(sink: H1Sink, heard: Heard, client: RawClient) -> None:
         await heard.has_left.wait()
         assert not sink.write([b"two"])
+        assert not sink.write([b""])
         assert not sink.finish([b"three"])
 
     def play(sink: H1Sink, client: RawClient) -> None:
@@ -175,6 +176,39 @@ def test_what_the_kernel_refuses_is_counted_when_it_goes_out(*, apart: bool) -> 
     progress, heard = asyncio.run(served(play, then))
     assert read == [b"small" + LARGE + b"end" + b"last"]
     assert (progress.frames, heard.told) == (5, [])
+
+
+def test_a_run_of_nothing_does_not_end_the_body() -> None:
+    """Nor does it count."""
+    read: list[bytes] = []
+
+    def play(sink: H1Sink, client: RawClient) -> None:
+        assert sink.write(Run(b"data: ", [b"one"])[:0])
+        assert sink.finish(Run(b"data: ", [b"two"]))
+
+    async def then(sink: H1Sink, heard: Heard, client: RawClient) -> None:
+        read.append(client.response().raw)
+
+    progress, _ = asyncio.run(served(play, then))
+    assert (read, progress.frames) == ([b"data: two"], 2)
+
+
+def test_a_head_that_is_refused_counts_once() -> None:
+    """Also when nothing comes with it: it waits for the client to read, as a frame does."""
+    large = [("x-large", "x" * (8 << 20))]
+
+    def play(sink: H1Sink, client: RawClient) -> None:
+        sink.start(200, large)
+        assert not sink.write([])
+        assert sink.progress.frames == 0
+
+    async def then(sink: H1Sink, heard: Heard, client: RawClient) -> None:
+        client.sock.setblocking(False)
+        while not heard.has_drained.is_set():
+            await asyncio.get_running_loop().sock_recv(client.sock, 1 << 20)
+        assert sink.progress.frames == 1
+
+    asyncio.run(served(play, then))
 
 
 def test_of_a_run_too_what_the_kernel_refuses_is_counted_when_it_goes_out() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mockai.core.exchange import Connection, Exchange, RequestFacts
@@ -31,6 +32,17 @@ class Numbered(Frames):
 
     def body(self) -> bytes:
         return self.frame(0)
+
+
+class Rendered(Numbered):
+    """Numbered frames that other plays have rendered already."""
+
+    def __init__(self, *, size: int, count: int = 22) -> None:
+        super().__init__(size=size)
+        self.rests: list[bytes | None] = [self.frame(index) for index in range(count)]
+
+    def in_common(self) -> tuple[bytes, Sequence[bytes | None]]:
+        return b"", self.rests
 
 
 class SlowLoop(VirtualPacer):

@@ -18,6 +18,8 @@ class Noun:
     size: int = 3
     tags: list[str] = field(default_factory=list)
     double: int = field(init=False)
+    kind: str = "noun"
+    memo: dict[str, int] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "double", 2 * self.size)
@@ -32,6 +34,7 @@ def test_it_makes_what_the_class_makes() -> None:
     assert make(name="a", size=4, tags=["x"]) == Noun("a", 4, ["x"])
     assert (make("a").double, repr(make("a"))) == (6, repr(Noun("a")))
     assert make("a").tags is not make("b").tags
+    assert (make("a", kind="other").kind, make("a").memo) == ("other", {})
     assert type(make("a")) is Noun
 
 
@@ -61,3 +64,9 @@ def test_what_is_the_same_comes_from_another_object() -> None:
     )
     with pytest.raises(TypeError):
         maker_from(RequestFacts, known)(facts, path="/v2")
+
+
+def test_what_is_to_be_the_same_has_to_be_a_field() -> None:
+    """Or one that was renamed would be left at its default without a word."""
+    with pytest.raises(TypeError, match="Noun has no field length"):
+        maker_from(Noun, ["name", "length"])

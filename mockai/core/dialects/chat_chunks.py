@@ -103,7 +103,7 @@ class Chunks(Frames):
         return frame
 
     def row(self, first: int, end: int, most: int) -> Sequence[Frame]:
-        """Render frames that are due together, in one go if another play has rendered them.
+        """Render frames that are due together, in one go if other plays have rendered most of them.
 
         Those of a column are of about one size, so one of them tells how many may be needed.
         """
@@ -115,7 +115,7 @@ class Chunks(Frames):
         rests = column[first : min(end, first + needed)]
         if not all(rests):
             for index, rest in enumerate(rests):
-                if rest is None:  # the first frame of a choice, the last of all
+                if rest is None:  # nobody has come here yet, or it is of each play its own
                     frame = self.frame(first + index)
                     if not frame.startswith(start):
                         return super().row(first, end, most)
