@@ -53,6 +53,7 @@ def _message(message: Mapping[str, Any], encoding: Encoding) -> int:
     return total + sum(map(encoding.count, _texts_inside(message)))
 
 
+_LISTS = (list, tuple)  # a union would be made anew for each question
 _ONLY_STRINGS = {"role", "content", "name"}
 
 
@@ -118,7 +119,7 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _list(value: object) -> Sequence[Any]:
-    return value if isinstance(value, list | tuple) else ()
+    return value if isinstance(value, _LISTS) else ()
 
 
 def _mappings(value: object) -> list[Mapping[str, Any]]:

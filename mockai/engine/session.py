@@ -80,6 +80,7 @@ class Session:
         """Start a new generation: nothing of the one before is left."""
         self.generation += 1
         self._prefix = f"ex_{secrets.token_hex(5)}"
+        self._request_prefix = f"req_{secrets.token_hex(13)}"
         self.scripts = Scripts(
             self._loaded,
             speed=self.settings.speed,
@@ -108,8 +109,10 @@ class Session:
         """Open the record of a request that has just arrived, from a process if it is known."""
         self.hearing.request(process)
         seq = self.journal.next_seq()
+        number = f"{seq:06x}"
         recorder = make_recorder(
-            id=f"{self._prefix}{seq:06x}",
+            id=self._prefix + number,
+            request_id=self._request_prefix + number,
             seq=seq,
             session=self.id,
             generation=self.generation,

@@ -11,7 +11,6 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
-from hashlib import blake2b
 from http import HTTPStatus
 
 from aiohttp import web
@@ -64,7 +63,6 @@ class ServedRequest:
             wall_s=wall_clock(),
             process=process_of(connection, state),
         )
-        self.recorder.request_id = _request_id(self.recorder.id)
         self.cors = cors_of(request.headers, state)
         self.sink = H1Sink(
             connection,
@@ -319,7 +317,3 @@ _USUAL = tuple({**_FIXED_HEADERS, **PLENTY}.items())
 """What comes with an answer that no rate limiter counts, and that has only a type of its own."""
 _PLAIN = (STREAM_HEADERS, BODY_HEADERS)
 make_usual((*_USUAL, *STREAM_HEADERS, *BODY_HEADERS))
-
-
-def _request_id(exchange_id: str) -> str:
-    return "req_" + blake2b(exchange_id.encode(), digest_size=16).hexdigest()

@@ -84,9 +84,12 @@ def parse_chat_request(raw: bytes) -> ChatRequest:
 
 def _json_object(raw: bytes) -> dict[str, Any]:
     try:
-        body = _DECODER.decode(raw.decode())
+        text = raw.decode().strip(_BLANK)
+        body, end = _DECODER.raw_decode(text)
     except (ValueError, RecursionError):  # not UTF-8, not JSON, too many digits; nested too deeply
         raise refuse.invalid_json() from None
+    if end != len(text):
+        raise refuse.invalid_json()
     if type(body) is not dict:
         raise refuse.body_not_an_object(body)
     return body
@@ -105,6 +108,7 @@ def _no_constant(literal: str) -> float:
     raise ValueError(literal)
 
 
+_BLANK = " \t\n\r"
 _DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_no_constant)
 
 
