@@ -85,18 +85,24 @@ def compiled(peers: Mapping[str, str] | None = None) -> Iterator[Tools]:
 
 @contextmanager
 def running(
-    name: str, answer: Answer, tools: Tools, *, script: bool = True, under: Sequence[str] = ()
+    name: str,
+    answer: Answer,
+    tools: Tools,
+    *,
+    script: bool = True,
+    under: Sequence[str] = (),
+    of: Path = HERE.parent,
 ) -> Iterator[Server]:
     """Start one server on the first core and have it answer `answer`; kill it afterwards.
 
     Without `script` it is yielded as soon as it is ready, to answer as it likes. `under` is the
-    command that runs it, such as a profiler.
+    command that runs it, such as a profiler; `of` is the checkout whose server it is.
     """
     pipe = subprocess.PIPE
     port = _free_port() if name in tools.peers else 0
     command = [*under, *_command(name, answer, tools, port)]
     with subprocess.Popen(
-        command, cwd=HERE.parent, stdin=pipe, stdout=pipe, text=True, env=_environment()
+        command, cwd=of, stdin=pipe, stdout=pipe, text=True, env=_environment()
     ) as process:
         try:
             pin(process.pid, first=True)
