@@ -306,7 +306,7 @@ def head_of(status: int, headers: Iterable[Header], *, keep_alive: bool) -> byte
         (
             _status_line(status),
             b"date: %b\r\n" % http_date().encode(),
-            *[_usual.get(each) or _line(*each) for each in headers],
+            *[_kept_lines.get(each) or _line(*each) for each in headers],
             b"connection: keep-alive\r\n\r\n" if keep_alive else b"connection: close\r\n\r\n",
         )
     )
@@ -317,12 +317,12 @@ def _status_line(status: int) -> bytes:
     return f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n".encode()
 
 
-_usual: dict[Header, bytes] = {}
+_kept_lines: dict[Header, bytes] = {}
 
 
-def make_usual(headers: Iterable[Header]) -> None:
+def keep_lines(headers: Iterable[Header]) -> None:
     """Have the lines of headers that come with nearly every answer made once."""
-    _usual.update((each, _line(*each)) for each in headers)
+    _kept_lines.update((each, _line(*each)) for each in headers)
 
 
 def _line(name: str, value: str) -> bytes:

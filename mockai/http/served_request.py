@@ -32,7 +32,7 @@ from mockai.engine.session import wall_clock
 from mockai.engine.stream import Stream
 from mockai.http.door import cors_of
 from mockai.http.facts import Asked, facts_of, process_of, session_of
-from mockai.http.h1_sink import H1Sink, make_usual
+from mockai.http.h1_sink import H1Sink, keep_lines
 from mockai.http.internals import Connection, Taken, body_at_hand, connection_of
 from mockai.http.state import STATE, State
 
@@ -316,4 +316,4 @@ _FIXED_HEADERS: Mapping[str, str] = {
 _USUAL = tuple({**_FIXED_HEADERS, **PLENTY}.items())
 """What comes with an answer that no rate limiter counts, and that has only a type of its own."""
 _PLAIN = (STREAM_HEADERS, BODY_HEADERS)
-make_usual((*_USUAL, *STREAM_HEADERS, *BODY_HEADERS))
+keep_lines((*_USUAL, *STREAM_HEADERS, *BODY_HEADERS))

@@ -9,7 +9,7 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from tests.support.raw import RawClient, head_of
 
 Play = Callable[[H1Sink, RawClient], None]
 LARGE = b"x" * (8 << 20)
+ABOUT_LARGE = [b"small", LARGE, b"end"]
 
 
 @dataclass
@@ -155,13 +156,19 @@ def test_nothing_is_written_or_counted_after_leaving() -> None:
     assert progress.frames == 2
 
 
-@pytest.mark.parametrize("apart", [False, True])
-def test_what_the_kernel_refuses_is_counted_when_it_goes_out(*, apart: bool) -> None:
+@pytest.mark.parametrize(
+    "frames, apart",
+    [(ABOUT_LARGE, False), (ABOUT_LARGE, True), (Run(b"data: ", ABOUT_LARGE), False)],
+    ids=["together", "apart", "run"],
+)
+def test_what_the_kernel_refuses_is_counted_when_it_goes_out(
+    frames: Sequence[bytes], *, apart: bool
+) -> None:
     """Whole frames count, no byte is lost at the seam, and the listener hears when it is over."""
     read: list[bytes] = []
 
     def play(sink: H1Sink, client: RawClient) -> None:
-        assert not sink.write([b"small", LARGE, b"end"], apart=apart)
+        assert not sink.write(frames, apart=apart)
         assert sink.progress.frames == 2  # the head and the small one
         assert 0 < sink.progress.bytes < len(LARGE)
 
@@ -170,12 +177,12 @@ def test_what_the_kernel_refuses_is_counted_when_it_goes_out(*, apart: bool) -> 
         task = asyncio.create_task(reading)
         await heard.has_drained.wait()
         assert sink.progress.frames == 4
-        assert sink.finish([b"last"])
+        assert sink.finish(frames[::2])
         await task
 
     progress, heard = asyncio.run(served(play, then))
-    assert read == [b"small" + LARGE + b"end" + b"last"]
-    assert (progress.frames, heard.told) == (5, [])
+    assert read == [b"".join((*frames, *frames[::2]))]
+    assert (progress.frames, heard.told) == (6, [])
 
 
 def test_a_run_of_nothing_does_not_end_the_body() -> None:
@@ -183,6 +190,7 @@ def test_a_run_of_nothing_does_not_end_the_body() -> None:
     read: list[bytes] = []
 
     def play(sink: H1Sink, client: RawClient) -> None:
+        assert sink.write(Run(b"data: ", [b"one"]))
         assert sink.write(Run(b"data: ", [b"one"])[:0])
         assert sink.finish(Run(b"data: ", [b"two"]))
 
@@ -190,7 +198,7 @@ def test_a_run_of_nothing_does_not_end_the_body() -> None:
         read.append(client.response().raw)
 
     progress, _ = asyncio.run(served(play, then))
-    assert (read, progress.frames) == ([b"data: two"], 2)
+    assert (read, progress.frames) == ([b"data: onedata: two"], 3)
 
 
 def test_a_head_that_is_refused_counts_once() -> None:
@@ -209,31 +217,6 @@ def test_a_head_that_is_refused_counts_once() -> None:
         assert sink.progress.frames == 1
 
     asyncio.run(served(play, then))
-
-
-def test_of_a_run_too_what_the_kernel_refuses_is_counted_when_it_goes_out() -> None:
-    """It is taken apart only then: whole frames count, and the bytes are the same."""
-    read: list[bytes] = []
-    run = Run(b"data: ", [b"small", LARGE, b"end"])
-
-    def play(sink: H1Sink, client: RawClient) -> None:
-        assert sink.write(run[:1])
-        assert not sink.write(run)
-        assert sink.progress.frames == 3  # the head, and the small one twice
-        assert 0 < sink.progress.bytes < len(LARGE)
-
-    async def then(sink: H1Sink, heard: Heard, client: RawClient) -> None:
-        reading = asyncio.to_thread(lambda: read.append(client.response().raw))
-        task = asyncio.create_task(reading)
-        await heard.has_drained.wait()
-        assert sink.progress.frames == 5
-        assert sink.finish(run[::2])
-        await task
-
-    progress, heard = asyncio.run(served(play, then))
-    whole = b"".join(run)
-    assert read == [b"data: small" + whole + b"data: smalldata: end"]
-    assert (progress.frames, heard.told) == (7, [])
 
 
 def test_frames_of_one_write_share_a_chunk_and_are_counted_one_by_one() -> None:
