@@ -1,13 +1,14 @@
-"""A session's exchanges in order of receipt, bounded: the oldest ended ones go first.
+"""A session's exchanges in order of receipt, bounded: what ended longest ago goes first.
 
-Bounded by count and by the bytes of the bodies, for a thousand long conversations weigh more than
-ten thousand short ones.
+Not what came first: a stream that was open for an hour is asked about once it has ended. Bounded
+by count and by the bytes of the bodies, for a thousand long conversations weigh more than ten
+thousand short ones.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
-from heapq import heappop, heappush
 
 from mockai.core.exchange import Exchange
 from mockai.core.recorder import Recorder
@@ -21,7 +22,7 @@ class Journal:
 
     def __init__(self, most: int = MOST, most_bytes: int = MOST_BYTES) -> None:
         self._entries: dict[int, Recorder | Exchange] = {}
-        self._ended: list[int] = []  # a heap: the oldest first
+        self._ended: deque[int] = deque()
         self._most, self._most_bytes = most, most_bytes
         self.received = 0
         self.evicted = 0
@@ -42,7 +43,7 @@ class Journal:
         """Replace a running record by its final facts."""
         self._entries[exchange.seq] = exchange
         self.bytes += len(exchange.request.body)
-        heappush(self._ended, exchange.seq)
+        self._ended.append(exchange.seq)
         self._make_room()
 
     def running(self) -> Iterator[Recorder]:
@@ -59,6 +60,6 @@ class Journal:
     def _make_room(self) -> None:
         entries = self._entries
         while self._ended and (len(entries) > self._most or self.bytes > self._most_bytes):
-            entry = entries.pop(heappop(self._ended))
+            entry = entries.pop(self._ended.popleft())
             self.bytes -= len(entry.request.body)
             self.evicted += 1

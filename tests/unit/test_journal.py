@@ -54,6 +54,17 @@ def test_the_oldest_that_has_ended_makes_room() -> None:
     assert journal.received == 4
 
 
+def test_what_has_just_ended_stays_however_long_it_was_open() -> None:
+    """A check on a long stream comes right after its end, and must find it."""
+    journal = Journal(most=2)
+    long = opened(journal)
+    for _ in range(2):
+        journal.close(opened(journal).cancel(NOW, "fin", None))
+    journal.close(long.cancel(NOW, "fin", None))
+    opened(journal)
+    assert kept(journal) == [(1, "cancelled"), (4, "open")]
+
+
 def test_more_open_exchanges_than_room_are_all_kept() -> None:
     """And once they have ended, the journal is as small as before."""
     journal = Journal(most=2)
