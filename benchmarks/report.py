@@ -131,6 +131,7 @@ def environment() -> dict[str, Any]:
         "cpu": _cpu_model(),
         "kernel": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "compiler": platform.python_compiler(),
         "libraries": {name: version(name) for name in LIBRARIES},
     }
 

@@ -92,15 +92,17 @@ def running(
     script: bool = True,
     under: Sequence[str] = (),
     of: Path = HERE.parent,
+    python: str = sys.executable,
 ) -> Iterator[Server]:
     """Start one server on the first core and have it answer `answer`; kill it afterwards.
 
     Without `script` it is yielded as soon as it is ready, to answer as it likes. `under` is the
-    command that runs it, such as a profiler; `of` is the checkout whose server it is.
+    command that runs it, such as a profiler; `of` is the checkout whose server it is, `python` its
+    interpreter.
     """
     pipe = subprocess.PIPE
     port = _free_port() if name in tools.peers else 0
-    command = [*under, *_command(name, answer, tools, port)]
+    command = [*under, *_command(name, answer, tools, port, python)]
     with subprocess.Popen(
         command, cwd=of, stdin=pipe, stdout=pipe, text=True, env=_environment()
     ) as process:
@@ -123,14 +125,14 @@ def pin(pid: int, *, first: bool) -> None:
 CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
 
 
-def _command(name: str, answer: Answer, tools: Tools, port: int) -> list[str]:
+def _command(name: str, answer: Answer, tools: Tools, port: int, python: str) -> list[str]:
     if name in tools.peers:
         return shlex.split(tools.peers[name].format(port=port))
     if name == "mockai":
-        return [sys.executable, "-m", "mockai", "serve", "--port", "0"]
+        return [python, "-m", "mockai", "serve", "--port", "0"]
     if name == RECORDING:
-        return [sys.executable, "-m", "benchmarks.recording"]
-    program = [tools.floor] if name == "floor" else [sys.executable, "-m", "benchmarks.naive"]
+        return [python, "-m", "benchmarks.recording"]
+    program = [tools.floor] if name == "floor" else [python, "-m", "benchmarks.naive"]
     said = {"--tokens": answer.tokens, "--rate": answer.rate, "--ttft": answer.ttft}
     if name == "floor":
         said["--single"] = int(answer.single)

@@ -2,6 +2,7 @@
 
     git worktree add ../before HEAD~1
     python -m benchmarks.together ../before
+    python -m benchmarks.together . --python /usr/bin/python3.13    # or by another interpreter
 
 Whatever else the machine does hits both alike, so the ratio of their CPU is good to 1 or 2 % where
 `python -m benchmarks` is to 30. It is no figure of a server alone: two of them share the caches.
@@ -44,12 +45,22 @@ LOADS: Mapping[str, Load] = {
 }
 
 
-def ratios(load: Load, checkouts: tuple[Path, Path], tools: Tools) -> list[float]:
-    """Return by round the CPU of the first checkout's server over that of the second's."""
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A checkout, and the interpreter that runs it."""
+
+    checkout: Path
+    python: str
+
+
+def ratios(load: Load, versions: tuple[Version, Version], tools: Tools) -> list[float]:
+    """Return by round the CPU of the first version's server over that of the second's."""
     with ExitStack() as stack:
         servers = [
-            stack.enter_context(running("mockai", load.answer, tools, of=checkout))
-            for checkout in checkouts
+            stack.enter_context(
+                running("mockai", load.answer, tools, of=each.checkout, python=each.python)
+            )
+            for each in versions
         ]
         found = [costs(load, servers, tools) for _ in range(ROUNDS + 1)]
     return [ours / others for ours, others in found[1:]]  # the first warms up
@@ -74,12 +85,15 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("other", type=Path, help="the checkout to be compared with")
-    other = parser.parse_args().other.resolve()
+    parser.add_argument("--python", default=sys.executable, help="the other's interpreter")
+    options = parser.parse_args()
+    ours = Version(HERE.parent, sys.executable)
+    other = Version(options.other.resolve(), options.python)
     pin(0, first=False)
-    sys.stdout.write("| CPU of | this checkout's over the other's |\n| --- | --- |\n")
+    sys.stdout.write("| CPU of | this one's over the other's |\n| --- | --- |\n")
     with compiled() as tools:
         for name, load in LOADS.items():
-            found = ratios(load, (HERE.parent, other), tools)
+            found = ratios(load, (ours, other), tools)
             spread = f"({min(found):.2f}–{max(found):.2f})"
             sys.stdout.write(f"| {name} | {median(found):.2f} {spread} |\n")
             sys.stdout.flush()
