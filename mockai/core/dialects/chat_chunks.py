@@ -9,10 +9,8 @@ from __future__ import annotations
 import json
 import random
 import string
-from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from itertools import accumulate
 from json.encoder import encode_basestring
 from typing import Any, cast
 
@@ -120,11 +118,11 @@ class Chunks(Frames):
                     if not frame.startswith(start):
                         return super().row(first, end, most)
                     rests[index] = frame[len(start) :]
-        run = Run(start, cast("list[bytes]", rests))
-        if run.size - len(run[-1]) < most:
-            return run
-        ends = [*accumulate(map(len, run))]  # there were long ones among them
-        return run[: bisect_left(ends, most) + 1]
+        known = cast("list[bytes]", rests)
+        size = len(start) * len(known) + sum(map(len, known))
+        while size - len(start) - len(known[-1]) >= most:  # that one was shorter than these
+            size -= len(start) + len(known.pop())
+        return Run(start, known)
 
     def _is_alike(self, index: int) -> bool:
         """Say whether all plays send this frame, but for what each chunk of theirs begins with."""
