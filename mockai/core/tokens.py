@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
+from hashlib import blake2b
 from importlib.resources.abc import Traversable
 
 import tiktoken
@@ -52,6 +53,7 @@ ALIASES: Mapping[str, str] = {"o200k_harmony": "o200k_base"}
 MAX_PIECE = 50_000
 _LOOK_BACK = 1_000
 SHORT = 200  # characters: roles, names and the prompts of tests are counted again and again
+MOST_COUNTS = 4_096
 _BETWEEN_WORDS = re.compile("[A-Za-z](?= [A-Za-z])")
 
 
@@ -62,19 +64,32 @@ class Encoding:
     2
     """
 
-    __slots__ = ("_count_short", "_tiktoken", "name")
+    __slots__ = ("_count_short", "_counts", "_tiktoken", "name")
 
     def __init__(self, inner: tiktoken.Encoding) -> None:
         self._tiktoken = inner
-        self._count_short = lru_cache(4_096)(lambda text: len(inner.encode_ordinary(text)))
+        self._count_short = lru_cache(MOST_COUNTS)(lambda text: len(inner.encode_ordinary(text)))
+        self._counts: dict[bytes, int] = {}
         self.name: str = inner.name
 
     def __repr__(self) -> str:
         return f"<Encoding {self.name}>"
 
     def count(self, text: str) -> int:
-        """How many tokens `encode(text)` has."""
-        return self._count_short(text) if len(text) <= SHORT else len(self.encode(text))
+        """How many tokens `encode(text)` has.
+
+        Each request of a conversation brings all its messages along, so counts are kept; those of
+        longer texts by a digest, which takes a twentieth of the time and keeps nobody's words.
+        """
+        if len(text) <= SHORT:
+            return self._count_short(text)
+        digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        count = self._counts.get(digest)
+        if count is None:
+            if len(self._counts) >= MOST_COUNTS:
+                self._counts.clear()  # also called from threads: nothing that goes through it
+            self._counts[digest] = count = len(self.encode(text))
+        return count
 
     def encode(self, text: str) -> list[int]:
         """The tokens of `text`, all of it ordinary: `<|endoftext|>` is nine tokens or so.

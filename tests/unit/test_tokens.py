@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import cast
 
 import pytest
 import tiktoken
@@ -21,6 +22,9 @@ from mockai.core.filler import filler
 from mockai.core.tokens import (
     ALIASES,
     MAX_PIECE,
+    MOST_COUNTS,
+    SHORT,
+    Encoding,
     encoding_for_model,
     get_encoding,
     load_encoding,
@@ -66,6 +70,48 @@ def test_the_bytes_of_the_tokens_are_the_text(name: str, text: str) -> None:
     assert b"".join(encoding.token_bytes_of(tokens)) == text.encode()
     assert encoding.token_bytes_of(tokens) == [encoding.token_bytes(token) for token in tokens]
     assert encoding.count(text) == len(tokens)
+
+
+class Asked:
+    """A vocabulary in which each character is a token; it notes what it is asked."""
+
+    name = "characters"
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def encode_ordinary(self, text: str) -> list[int]:
+        """Return a token for each character."""
+        self.texts.append(text)
+        return [*map(ord, text)]
+
+
+@pytest.mark.parametrize("length", [1, SHORT, SHORT + 1, MAX_PIECE])
+def test_a_text_that_comes_again_is_not_encoded_again(length: int) -> None:
+    """A conversation brings its whole past along, with each request."""
+    asked = Asked()
+    encoding = Encoding(cast("tiktoken.Encoding", asked))
+    for word in "aabba":
+        assert encoding.count(word * length) == length
+    assert asked.texts == ["a" * length, "b" * length]
+
+
+def test_counts_of_texts_that_do_not_come_again_do_not_pile_up() -> None:
+    """However many there are, and they stay right."""
+    asked = Asked()
+    encoding = Encoding(cast("tiktoken.Encoding", asked))
+    texts = [f"{number:0{SHORT + 1}}" for number in range(2 * MOST_COUNTS + 1)]
+    assert {encoding.count(text) for text in texts} == {SHORT + 1}
+    assert len(encoding._counts) <= MOST_COUNTS  # noqa: SLF001 - it is not shown
+
+
+@pytest.mark.parametrize("name", BOTH)
+@pytest.mark.parametrize("text", ["\ud83d", "\ud83d\ude00", "no words "])
+def test_a_long_text_counts_the_same_the_second_time(name: str, text: str) -> None:
+    """Also one that is no proper Unicode."""
+    encoding = get_encoding(name)
+    long = text * SHORT
+    assert encoding.count(long) == encoding.count(long) == len(encoding.encode(long))
 
 
 @pytest.mark.parametrize("name", BOTH)
