@@ -100,10 +100,13 @@ class OneBody(Frames):
 
     def __init__(self, render: Callable[[], bytes]) -> None:
         self._render = render
+        self._body: bytes | None = None
 
     def body(self) -> bytes:
-        """Render it."""
-        return self._render()
+        """Render it, once."""
+        if self._body is None:
+            self._body = self._render()
+        return self._body
 
     def frame(self, index: int, /) -> bytes:
         """Render all of it."""

@@ -29,6 +29,7 @@ from mockai.core.tokens import Encoding, get_encoding
 
 _MOST_FRAMES = 50_000
 _MUCH = 10_000  # tokens: as long as this takes to compile, other streams would wait (15 ms)
+_DRAWN = 5  # tokens: compiled in the time in which one log probability is drawn and written down
 _CHARACTERS = 4  # of a script make a token or so
 
 
@@ -92,15 +93,20 @@ class Entry:
         return staged(jittered(reply, jitter, draw), ordinal=ordinal, draw=draw)
 
     def is_much(self, request: ChatRequest, encoding: Encoding, *, ordinal: int) -> bool:
-        """Say whether staging the reply takes so long that other streams would feel it."""
+        """Say whether making the answer takes so long that other streams would feel it.
+
+        Each play draws its log probabilities anew; a stream does so chunk by chunk, when due.
+        """
         if self.size is None:
             written = len(repr(self.scenario.turns or self.scenario.reply)) // _CHARACTERS
             self.size = self.scenario.asked_tokens + written
-        if self.size * request.choices <= _MUCH:
+        top = None if request.stream else request.top_logprobs
+        drawn = 0 if top is None else _DRAWN * (1 + top)
+        if self.size * request.choices * (1 + drawn) <= _MUCH:
             return False
         turn = self._turn(ordinal)
         is_made = self.fixed[turn] and self._key(request, encoding, turn) in self.replies
-        return not is_made or bool(self.scenario.pace.jitter)  # which is drawn for each play
+        return not is_made or drawn > 0 or bool(self.scenario.pace.jitter)  # drawn likewise
 
     def take(self, tokens: int, *, model: str, now_s: float) -> OpenAIError | None:
         """Draw from the rate limiter, if there is one; return the refusal."""

@@ -286,7 +286,7 @@ def error_response(error: OpenAIError, *, request_id: str | None = None) -> web.
 
 
 def rendered(planned: Callable[[], Plan]) -> Plan:
-    """Return a plan whose body, if it is one, has been rendered once: what can be kept is kept."""
+    """Return a plan whose body, if it is one, has been rendered."""
     plan = planned()
     if not plan.stream:
         plan.frames.body()

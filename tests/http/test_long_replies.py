@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mockai.core.dialects.logprobs import Logprobs
 from mockai.engine.scripts import Entry
 from mockai.http import served_request
 from mockai.http.server import ServerThread
@@ -91,6 +92,35 @@ def test_a_long_reply_with_jitter_is_staged_off_the_loop_each_time(
         client.chat(control.path)
         assert client.response().status == 200
     assert "mockai" not in staged_on
+
+
+@pytest.mark.parametrize(
+    "stream, top, is_on_the_loop", [(False, 20, False), (False, 0, True), (True, 20, True)]
+)
+def test_many_log_probabilities_in_one_body_are_written_down_off_the_loop(
+    control: Control,
+    connect: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+    top: int,
+    *,
+    stream: bool,
+    is_on_the_loop: bool,
+) -> None:
+    """Each time, for they are drawn anew; and once only, not again when the body is due."""
+    of, drawn = Logprobs.of, list[tuple[str, int]]()
+
+    def noted(self: Logprobs, text: str, index: int, told: Any = ()) -> Any:
+        drawn.append((threading.current_thread().name, index))
+        return of(self, text, index, told)
+
+    monkeypatch.setattr(Logprobs, "of", noted)
+    control.script(tokens=300)
+    client = connect()
+    for _ in range(2):
+        client.chat(control.path, stream=stream, logprobs=True, top_logprobs=top)
+        assert client.response().status == 200
+    assert {name == "mockai" for name, _ in drawn} == {is_on_the_loop}
+    assert [index for _, index in drawn] == [*range(1, 301)] * 2
 
 
 @pytest.mark.parametrize("choices", [1, 128], ids=["one", "more than anybody can mean"])

@@ -86,9 +86,8 @@ def _frames(
 
 
 def _logprobs(request: ChatRequest, encoding: Encoding, seed: int) -> Logprobs | None:
-    if request.body.get("logprobs") is not True:
-        return None
-    return Logprobs(encoding, seed, request.body.get("top_logprobs") or 0)
+    top = request.top_logprobs
+    return None if top is None else Logprobs(encoding, seed, top)
 
 
 def _is_whole_answer(stage: Staged, request: ChatRequest) -> bool:

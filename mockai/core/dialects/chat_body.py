@@ -8,7 +8,8 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
-from mockai.core.dialects.chat_usage import Figures, indented, usage_text
+from mockai.core.dialects.chat_usage import Figures, usage_text
+from mockai.core.dialects.indenting import indented
 from mockai.core.dialects.logprobs import Logprobs
 from mockai.core.reply import WITH_LOGPROBS, Channel, Delta, Reply
 
@@ -102,13 +103,12 @@ def _said(deltas: Sequence[Delta], channel: Channel) -> str:
 
 def _all_logprobs(logprobs: Logprobs, group: Sequence[tuple[int, Delta]]) -> dict[str, Any] | None:
     """Return those of all chunks put together: the same figures in a body as in a stream."""
-    found: dict[str, Any] = {**NO_LOGPROBS}
+    found: dict[str, list[dict[str, Any]]] = {channel: [] for channel in WITH_LOGPROBS}
     for index, delta in group:
         if delta.channel in WITH_LOGPROBS:
-            found[delta.channel] = (found[delta.channel] or []) + logprobs.of(
-                delta.text, index, delta.logprobs
-            )
-    return found if any(found.values()) else None
+            found[delta.channel] += logprobs.of(delta.text, index, delta.logprobs)
+    shown = {channel: items or None for channel, items in found.items()}
+    return shown if any(shown.values()) else None
 
 
 def tier(model: str) -> dict[str, Any]:

@@ -53,6 +53,11 @@ class ChatRequest:
         return self.body.get("max_tokens") if wanted is None else wanted
 
     @property
+    def top_logprobs(self) -> int | None:
+        """How many alternatives are shown for each token; `None` if no log probabilities are."""
+        return self.body.get("top_logprobs") or 0 if self.body.get("logprobs") is True else None
+
+    @property
     def stop(self) -> Sequence[str]:
         """The sequences at which the content ends."""
         wanted = self.body.get("stop")

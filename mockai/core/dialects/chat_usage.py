@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from mockai.core.dialects.indenting import indented
 from mockai.core.reply import Reply
 
 
@@ -54,8 +54,3 @@ def figures_of(reply: Reply, prompt_tokens: int) -> Figures:
 def usage_text(figures: Figures) -> str:
     """Return the object as a member of a body, indented."""
     return indented(figures.to_json())
-
-
-def indented(member: Any) -> str:
-    """Return the JSON of a member of a body. Slow: only without indents does C render it."""
-    return json.dumps(member, indent=2).replace("\n", "\n  ")

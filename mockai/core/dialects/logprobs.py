@@ -41,7 +41,7 @@ class Logprobs:
         own = _entry(token, likely)
         # The alternatives share what is left, each half as likely as the one before.
         most = min(likely, math.log(-math.expm1(min(-_LEAST, likely))))
-        words = [word for word in _OTHERS if word.encode() != token][: max(0, self._top - 1)]
+        words = [word for word in _OTHERS if word != own["token"]][: max(0, self._top - 1)]
         others = [_entry(word.encode(), most - 0.7 * rank) for rank, word in enumerate(words, 1)]
         return {**own, "top_logprobs": [own, *others] if self._top else []}
 
