@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from math import floor
 from typing import Any, Literal
 
@@ -57,7 +57,7 @@ class RequestFacts:
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form; a body that is not JSON is shown as text."""
-        shown = {f.name: getattr(self, f.name) for f in fields(self)}
+        shown = {name: getattr(self, name) for name in _names(RequestFacts)}
         shown["headers"] = dict(self.headers)
         shown["body"] = _shown_body(self.body)
         return shown
@@ -270,7 +270,7 @@ class Exchange:
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form of the control API (times rounded to microseconds)."""
         return {
-            f.name: _shown(getattr(self, f.name)) for f in fields(self) if f.name not in INTERNAL
+            name: _shown(getattr(self, name)) for name in _names(Exchange) if name not in INTERNAL
         }
 
 
@@ -289,15 +289,28 @@ def _second_text(seconds: int) -> str:
 
 
 def _shown(value: Any) -> Any:
-    if isinstance(value, RequestFacts):
+    kind: type = type(value)
+    if kind in _AS_THEY_ARE:
+        return value
+    if kind is float:
+        return round(value, 6)
+    if kind is RequestFacts:
         return value.to_json()
-    if is_dataclass(value):
-        return {f.name: _shown(getattr(value, f.name)) for f in fields(value)}
-    if isinstance(value, tuple):
+    if kind is tuple:
         return [_shown(item) for item in value]
-    if isinstance(value, Mapping):
-        return {key: _shown(item) for key, item in value.items()}
-    return round(value, 6) if isinstance(value, float) else value
+    names = _names(kind)
+    if names:
+        return {name: _shown(getattr(value, name)) for name in names}
+    return {key: _shown(item) for key, item in value.items()}
+
+
+_AS_THEY_ARE = {str, int, bool, type(None)}
+
+
+@cache
+def _names(noun: type) -> tuple[str, ...]:
+    """Return the names of the fields of a noun; of a mapping, none."""
+    return tuple(each.name for each in fields(noun)) if is_dataclass(noun) else ()
 
 
 def _shown_body(body: bytes) -> Any:

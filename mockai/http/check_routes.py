@@ -61,7 +61,7 @@ async def show_report(request: web.Request) -> web.Response:
         raise invalid("format", f"'format' must be one of {', '.join(FORMS)} (got {wanted!r})")
     session = session_of(request)
     if wanted == "json":
-        return web.json_response(report(session))
+        return await report(session)
     # It may be long: not on the loop.
     text = await asyncio.to_thread(draw, run_report(session), wanted)
     return web.Response(text=text, content_type=MEDIA_TYPES[wanted], headers=_NO_SNIFFING)

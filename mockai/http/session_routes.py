@@ -25,7 +25,7 @@ from mockai.http.control_calls import (
     state_of,
     wait_s,
 )
-from mockai.http.reporting import exchange_json, judged_of, report_of
+from mockai.http.reporting import judged_of, report_of, with_exchanges
 
 LONGEST_TTL_S = 366 * 24 * 3_600.0
 
@@ -76,10 +76,8 @@ async def delete_session(request: web.Request) -> web.Response:
     await session.wait_until(session.is_idle, wait_s=wait_s(request))
     found = findings(session.evidence())  # before it is cut: what is open then is left open
     state_of(request).sessions.delete(session.id)
-    ended = report_of(
-        session.id, session.generation, session.exchanges(), found, judged_of(session)
-    )
-    return web.json_response(ended)
+    exchanges, judged = session.exchanges(), judged_of(session)
+    return await report_of(session.id, session.generation, exchanges, found, judged)
 
 
 async def reset_session(request: web.Request) -> web.Response:
@@ -89,13 +87,12 @@ async def reset_session(request: web.Request) -> web.Response:
     await session.wait_until(session.is_idle, wait_s=wait_s(request))
     found, judged = findings(session.evidence()), judged_of(session)
     generation, exchanges = session.reset(settings)
-    return web.json_response(report_of(session.id, generation, exchanges, found, judged))
+    return await report_of(session.id, generation, exchanges, found, judged)
 
 
 async def list_late(request: web.Request) -> web.Response:
     """List the requests that came after the end of their session."""
-    late = state_of(request).sessions.late()
-    return web.json_response({"exchanges": [exchange_json(item) for item in late]})
+    return await with_exchanges(state_of(request).sessions.late())
 
 
 async def _settings(request: web.Request) -> Settings:

@@ -1,4 +1,7 @@
-"""A long reply is much to compile, a long request much to read: other streams must not feel it."""
+"""A long reply is much to compile, a long request much to read, and many exchanges much to show.
+
+Other streams must not feel it.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,9 @@ from typing import Any
 import pytest
 
 from mockai.core.dialects.logprobs import Logprobs
+from mockai.core.exchange import Exchange
 from mockai.engine.scripts import Entry
-from mockai.http import served_request
+from mockai.http import reporting, served_request
 from mockai.http.server import ServerThread
 from tests.support.control import Control
 from tests.support.raw import Connect
@@ -80,6 +84,37 @@ def test_a_large_body_is_read_off_the_loop(
     assert [name == "mockai" for name in threads] == [is_on_the_loop]
     asked = control.ended("completed")["request"]
     assert (asked["model"], asked["body_truncated"]) == ("gpt-4o-mini", size > 65_536)
+
+
+@pytest.mark.parametrize("path", ["exchanges", "report"])
+@pytest.mark.parametrize("many, is_on_the_loop", [(3, True), (2, False)])
+def test_many_exchanges_are_written_down_off_the_loop(
+    control: Control,
+    connect: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    many: int,
+    *,
+    is_on_the_loop: bool,
+) -> None:
+    """All of them, and the same either way."""
+    show, threads = reporting.exchange_json, list[str]()
+
+    def noted(exchange: Exchange) -> dict[str, Any]:
+        threads.append(threading.current_thread().name)
+        return show(exchange)
+
+    control.script()
+    client = connect()
+    for _ in range(3):
+        client.chat(control.path)
+        assert client.response().status == 200
+    control.wait_for(3, outcome="completed")
+    before = control.call("GET", path)
+    monkeypatch.setattr(reporting, "MANY", many)
+    monkeypatch.setattr(reporting, "exchange_json", noted)
+    assert control.call("GET", path) == before
+    assert [name == "mockai" for name in threads] == [is_on_the_loop] * 3
 
 
 def test_a_long_reply_with_jitter_is_staged_off_the_loop_each_time(
