@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -88,7 +89,10 @@ def main() -> None:
     parser.add_argument("--python", default=sys.executable, help="the other's interpreter")
     options = parser.parse_args()
     ours = Version(HERE.parent, sys.executable)
-    other = Version(options.other.resolve(), options.python)
+    python = shutil.which(options.python)
+    if python is None:
+        parser.error(f"there is no interpreter {options.python!r}")
+    other = Version(options.other.resolve(), str(Path(python).absolute()))
     pin(0, first=False)
     sys.stdout.write("| CPU of | this one's over the other's |\n| --- | --- |\n")
     with compiled() as tools:

@@ -96,7 +96,10 @@ class Frames(Protocol):
 
 
 class OneBody(Frames):
-    """An answer that is no stream, as frames see it; `render` makes its body when it is due."""
+    """An answer that is no stream, as frames see it; `render` makes its body when it is due.
+
+    Or before, where that would take long: then it waits here, up to megabytes of it.
+    """
 
     def __init__(self, render: Callable[[], bytes]) -> None:
         self._render = render

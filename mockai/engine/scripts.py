@@ -29,7 +29,9 @@ from mockai.core.tokens import Encoding, get_encoding
 
 _MOST_FRAMES = 50_000
 _MUCH = 10_000  # tokens: as long as this takes to compile, other streams would wait (15 ms)
-_DRAWN = 5  # tokens: compiled in the time in which one log probability is drawn and written down
+# Tokens that are compiled in the time in which one alternative is written down. To draw what a
+# token has of them takes as long as two, and the token itself is one.
+_DRAWN = 5
 _CHARACTERS = 4  # of a script make a token or so
 
 
@@ -101,7 +103,7 @@ class Entry:
             written = len(repr(self.scenario.turns or self.scenario.reply)) // _CHARACTERS
             self.size = self.scenario.asked_tokens + written
         top = None if request.stream else request.top_logprobs
-        drawn = 0 if top is None else _DRAWN * (1 + top)
+        drawn = 0 if top is None else _DRAWN * (3 + top)
         if self.size * request.choices * (1 + drawn) <= _MUCH:
             return False
         turn = self._turn(ordinal)

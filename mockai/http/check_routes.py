@@ -50,7 +50,8 @@ async def run_checks(request: web.Request) -> web.Response:
 async def list_findings(request: web.Request) -> web.Response:
     """Say what can be said of the exchanges unasked: likely causes, with their cures."""
     patience = state_of(request).options.patience
-    found = findings(session_of(request).evidence(patience=patience))
+    evidence = session_of(request).evidence(patience=patience)
+    found = await asyncio.to_thread(findings, evidence)  # there may be many exchanges
     return web.json_response({"findings": [finding.to_json() for finding in found]})
 
 

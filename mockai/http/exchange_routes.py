@@ -22,7 +22,7 @@ from mockai.http.control_calls import (
     whole_query,
 )
 from mockai.http.control_errors import invalid
-from mockai.http.reporting import exchange_json, with_exchanges
+from mockai.http.reporting import answer_with, exchange_json
 
 _FILTERS: dict[str, Callable[[Exchange], str | None]] = {
     "outcome": lambda item: item.outcome,
@@ -48,7 +48,7 @@ async def list_exchanges(request: web.Request) -> web.Response:
         ]
 
     await session.wait_until(lambda: len(chosen()) >= count, wait_s=wait_s(request))
-    return await with_exchanges(chosen())
+    return await answer_with(chosen())
 
 
 async def get_exchange(request: web.Request) -> web.Response:

@@ -8,26 +8,27 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from aiohttp import web
 
-from mockai.core.checks.base import Verdict
+from mockai.core.checks.base import Evidence, Verdict
 from mockai.core.exchange import Exchange
-from mockai.core.findings import Finding, findings
+from mockai.core.findings import findings
 from mockai.core.run_report import Judged, RunReport
 from mockai.core.timeline import draw
 from mockai.engine.session import Session
 
 MANY = 100
-"""Exchanges: to write down so many takes 3 to 10 ms."""
+MUCH = 200_000
+"""Exchanges, and bytes of their bodies: to write down so much takes 3 to 10 ms."""
 
 
 async def report(session: Session) -> web.Response:
     """Answer the report of a session as it stands."""
-    found, judged = findings(session.evidence()), judged_of(session)
-    return await report_of(session.id, session.generation, session.exchanges(), found, judged)
+    evidence, judged = session.evidence(), judged_of(session)
+    return await report_of(session.id, session.generation, session.exchanges(), evidence, judged)
 
 
 def run_report(session: Session) -> RunReport:
@@ -51,30 +52,40 @@ async def report_of(
     id: str,
     generation: int,
     exchanges: tuple[Exchange, ...],
-    found: Iterable[Finding],
+    evidence: Evidence,
     judged: Iterable[Judged],
 ) -> web.Response:
-    """Answer the report of a generation."""
-    return await with_exchanges(
-        exchanges,
-        session=id,
-        generation=generation,
-        outcomes=Counter(item.outcome for item in exchanges),
-        results=[verdict_json(item.verdict) for item in judged],
-        findings=[finding.to_json() for finding in found],
-    )
+    """Answer the report of a generation; its findings are those of the `evidence`."""
+    results = [verdict_json(item.verdict) for item in judged]
+
+    def facts() -> dict[str, Any]:
+        return {
+            "session": id,
+            "generation": generation,
+            "outcomes": Counter(item.outcome for item in exchanges),
+            "results": results,
+            "findings": [finding.to_json() for finding in findings(evidence)],
+        }
+
+    return await answer_with(exchanges, facts)
 
 
-async def with_exchanges(exchanges: Sequence[Exchange], **facts: object) -> web.Response:
+async def answer_with(
+    exchanges: Sequence[Exchange], facts: Callable[[], dict[str, Any]] = dict
+) -> web.Response:
     """Answer JSON: the facts, and last the exchanges."""
 
-    def written() -> str:
-        # One by one: of a list `json` would write all in one go, and hold the interpreter for it.
-        texts = [json.dumps(exchange_json(item)) for item in exchanges]
-        return json.dumps({**facts, "exchanges": []}).removesuffix("]}") + ", ".join(texts) + "]}"
+    def written() -> bytes:
+        # One by one, and joined as bytes: to write or to join a long text would hold the
+        # interpreter, and with it the loop.
+        texts = [json.dumps(exchange_json(item)).encode("ascii") for item in exchanges]
+        before = json.dumps({**facts(), "exchanges": []}).removesuffix("]}").encode("ascii")
+        return b"".join((before, b", ".join(texts), b"]}"))
 
-    text = written() if len(exchanges) <= MANY else await asyncio.to_thread(written)
-    return web.Response(text=text, content_type="application/json")
+    size = sum(len(item.request.body) for item in exchanges)
+    is_little = len(exchanges) <= MANY and size <= MUCH
+    body = written() if is_little else await asyncio.to_thread(written)
+    return web.Response(body=body, content_type="application/json", charset="utf-8")
 
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:

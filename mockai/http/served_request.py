@@ -7,7 +7,6 @@ record and is answered with the real API's error body.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -18,6 +17,7 @@ from aiohttp import web
 from mockai.core import openai_errors
 from mockai.core.dialects.chat import BODY_HEADERS, ENDPOINT, STREAM_HEADERS, plan_chat
 from mockai.core.dialects.chat_request import ChatRequest, parse_chat_request
+from mockai.core.dialects.indenting import indented
 from mockai.core.errors import OpenAIError, ScriptedError
 from mockai.core.exchange import Cause, facts_asking
 from mockai.core.exchange import Connection as CarriedBy
@@ -279,7 +279,7 @@ async def _read(request: web.Request) -> bytes:
 def error_response(error: OpenAIError, *, request_id: str | None = None) -> web.Response:
     """Return the answer for an error, in the real API's shape."""
     headers = {**error.headers, **({"x-request-id": request_id} if request_id else {})}
-    body = json.dumps(error.body(), indent=2)
+    body = indented(error.body(), "")
     return web.Response(
         status=error.status, text=body, content_type="application/json", headers=headers
     )

@@ -7,7 +7,6 @@ from typing import Any
 from aiohttp import web
 from pydantic import Field
 
-from mockai.core.findings import findings
 from mockai.core.leaving import HalfClose
 from mockai.core.model import Model
 from mockai.core.policy import PolicyChoice
@@ -25,7 +24,7 @@ from mockai.http.control_calls import (
     state_of,
     wait_s,
 )
-from mockai.http.reporting import judged_of, report_of, with_exchanges
+from mockai.http.reporting import answer_with, judged_of, report_of
 
 LONGEST_TTL_S = 366 * 24 * 3_600.0
 
@@ -74,10 +73,10 @@ async def delete_session(request: web.Request) -> web.Response:
     """End a session, and answer its final report."""
     session = session_of(request)
     await session.wait_until(session.is_idle, wait_s=wait_s(request))
-    found = findings(session.evidence())  # before it is cut: what is open then is left open
+    evidence = session.evidence()  # before it is cut: what is open then is left open
     state_of(request).sessions.delete(session.id)
     exchanges, judged = session.exchanges(), judged_of(session)
-    return await report_of(session.id, session.generation, exchanges, found, judged)
+    return await report_of(session.id, session.generation, exchanges, evidence, judged)
 
 
 async def reset_session(request: web.Request) -> web.Response:
@@ -85,14 +84,14 @@ async def reset_session(request: web.Request) -> web.Response:
     session = session_of(request)
     settings = await _settings(request) if await request.read() else None
     await session.wait_until(session.is_idle, wait_s=wait_s(request))
-    found, judged = findings(session.evidence()), judged_of(session)
+    evidence, judged = session.evidence(), judged_of(session)
     generation, exchanges = session.reset(settings)
-    return await report_of(session.id, generation, exchanges, found, judged)
+    return await report_of(session.id, generation, exchanges, evidence, judged)
 
 
 async def list_late(request: web.Request) -> web.Response:
     """List the requests that came after the end of their session."""
-    return await with_exchanges(state_of(request).sessions.late())
+    return await answer_with(state_of(request).sessions.late())
 
 
 async def _settings(request: web.Request) -> Settings:

@@ -87,17 +87,20 @@ def test_a_large_body_is_read_off_the_loop(
 
 
 @pytest.mark.parametrize("path", ["exchanges", "report"])
-@pytest.mark.parametrize("many, is_on_the_loop", [(3, True), (2, False)])
+@pytest.mark.parametrize(
+    "many, much, is_on_the_loop", [(3, 10_000, True), (2, 10_000, False), (3, 100, False)]
+)
 def test_many_exchanges_are_written_down_off_the_loop(
     control: Control,
     connect: Connect,
     monkeypatch: pytest.MonkeyPatch,
+    *,
     path: str,
     many: int,
-    *,
+    much: int,
     is_on_the_loop: bool,
 ) -> None:
-    """All of them, and the same either way."""
+    """All of them, and the same either way; few with long bodies are many too."""
     show, threads = reporting.exchange_json, list[str]()
 
     def noted(exchange: Exchange) -> dict[str, Any]:
@@ -112,6 +115,7 @@ def test_many_exchanges_are_written_down_off_the_loop(
     control.wait_for(3, outcome="completed")
     before = control.call("GET", path)
     monkeypatch.setattr(reporting, "MANY", many)
+    monkeypatch.setattr(reporting, "MUCH", much)
     monkeypatch.setattr(reporting, "exchange_json", noted)
     assert control.call("GET", path) == before
     assert [name == "mockai" for name in threads] == [is_on_the_loop] * 3

@@ -277,6 +277,8 @@ def test_frames_of_one_write_are_those_rendered_one_by_one(most: int) -> None:
         single = [without_seams(plan.frames.frame(index)) for index in range(1, end)]
         assert [one for row in rows for one in row] == single
         assert all(sum(map(len, row[:-1])) < most for row in rows)
+        if most > 1 and seed > 7:  # others have played: only the estimate, or the end, is short
+            assert any(sum(map(len, row)) >= most for row in rows[:-1])
 
 
 def test_only_a_reply_that_many_play_is_kept_rendered() -> None:

@@ -43,7 +43,7 @@ def test_exchanges_come_in_the_order_of_receipt() -> None:
     assert list(journal.running()) == []
 
 
-def test_the_oldest_that_has_ended_makes_room() -> None:
+def test_what_ended_first_makes_room() -> None:
     """What is open is never forgotten, and what was is counted."""
     journal = Journal(most=3)
     recorders = [opened(journal) for _ in range(3)]

@@ -6,13 +6,13 @@ looks like stands in `chat_chunks` (a stream) and `chat_body` (one body).
 
 from __future__ import annotations
 
-import json
 from hashlib import blake2b
 
 from mockai.core.dialects.chat_body import Answer
 from mockai.core.dialects.chat_chunks import ALNUM, Chunks
 from mockai.core.dialects.chat_request import ChatRequest
 from mockai.core.dialects.chat_usage import Figures, figures_of
+from mockai.core.dialects.indenting import indented
 from mockai.core.dialects.logprobs import Logprobs
 from mockai.core.dialects.models import snapshot_of
 from mockai.core.errors import OpenAIError
@@ -97,7 +97,7 @@ def _is_whole_answer(stage: Staged, request: ChatRequest) -> bool:
 
 def _error_plan(error: OpenAIError, stage: Staged, completion_id: str) -> Plan:
     """Return the plan of an answer that is an error, sent when the timeline reaches it."""
-    body = json.dumps(error.body(), indent=2).encode("ascii")
+    body = indented(error.body(), "").encode("ascii")
     return Plan(
         reply=stage.reply,
         frames=OneBody(lambda: body),

@@ -120,7 +120,7 @@ class Chunks(Frames):
                     rests[index] = frame[len(start) :]
         known = cast("list[bytes]", rests)
         size = len(start) * len(known) + sum(map(len, known))
-        while size - len(start) - len(known[-1]) >= most:  # that one was shorter than these
+        while size - len(start) - len(known[-1]) >= most:  # `one` was shorter than most of them
             size -= len(start) + len(known.pop())
         return Run(start, known)
 

@@ -55,7 +55,9 @@ class ChatRequest:
     @property
     def top_logprobs(self) -> int | None:
         """How many alternatives are shown for each token; `None` if no log probabilities are."""
-        return self.body.get("top_logprobs") or 0 if self.body.get("logprobs") is True else None
+        if self.body.get("logprobs") is not True:
+            return None
+        return self.body.get("top_logprobs") or 0
 
     @property
     def stop(self) -> Sequence[str]:

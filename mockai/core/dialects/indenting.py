@@ -11,11 +11,11 @@ from json.encoder import encode_basestring_ascii
 from math import isfinite
 from typing import Any
 
-_NUMBERS = {int}
-
 
 def indented(value: Any, margin: str = "  ") -> str:
     r"""Return the JSON of a value whose lines, after the first, stand behind `margin`.
+
+    It consists of dicts with text for keys, lists, and scalars: of exactly these types.
 
     >>> print('{', f'  "usage": {indented({"prompt_tokens": 9, "details": []})}', '}', sep="\n")
     {
@@ -28,6 +28,8 @@ def indented(value: Any, margin: str = "  ") -> str:
     kind, inner = type(value), f"{margin}  "
     if kind is str:
         return encode_basestring_ascii(value)
+    if kind is int:
+        return str(value)
     if kind is float and isfinite(value):
         return repr(value)
     if kind is dict:
@@ -37,7 +39,7 @@ def indented(value: Any, margin: str = "  ") -> str:
         ]
         return f"{{\n{inner}{_joined(members, inner)}\n{margin}}}" if members else "{}"
     if kind is list:
-        if {*map(type, value)} == _NUMBERS:  # the bytes of a token: most of all values
+        if {*map(type, value)} == {int}:  # the bytes of a token: most of all values
             items = [*map(str, value)]
         else:
             items = [indented(each, inner) for each in value]
