@@ -24,7 +24,7 @@ from mockai.core.prompt_tokens import count_prompt_tokens
 from mockai.core.recorder import Recorder
 from mockai.core.scenario import Scenario
 from mockai.core.timeline import events
-from mockai.core.tokens import encoding_for_model, get_encoding
+from mockai.core.tokens import encoding_of
 from mockai.engine.pacer import LoopPacer
 from mockai.engine.session import Session, Settings, wall_clock
 from mockai.engine.sink import MemorySink
@@ -91,7 +91,7 @@ class _Call:
     def _begin(self) -> Plan | None:
         """Return what is played; nothing, when the rate limiter refuses the call."""
         chat, scripts = self._chat, self._session.scripts
-        encoding = get_encoding(encoding_for_model(chat.model)[0])
+        encoding = encoding_of(chat.model)
         prompt = count_prompt_tokens(chat.messages, model=chat.model, encoding=encoding)
         chosen = scripts.match(Incoming(chat))
         self._recorder.scenario = chosen.entry.scenario.name

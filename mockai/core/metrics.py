@@ -6,9 +6,11 @@ series need no library. Must not know who asks for them.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from mockai.core.exchange import Exchange
 from mockai.core.recorder import Recorder
@@ -23,7 +25,8 @@ Labels = tuple[tuple[str, str], ...]
 class Drift:
     """How late streams were: for each that was paced, its 99th percentile in seconds."""
 
-    buckets: list[int] = field(default_factory=lambda: [0] * len(DRIFT_BUCKETS_S))
+    counts: list[int] = field(default_factory=lambda: [0] * len(DRIFT_BUCKETS_S))
+    """By the least limit that each kept."""
     count: int = 0
     sum_s: float = 0.0
     max_s: float = 0.0
@@ -33,8 +36,14 @@ class Drift:
         self.count += 1
         self.sum_s += p99_s
         self.max_s = max(self.max_s, max_s)
-        for index, limit_s in enumerate(DRIFT_BUCKETS_S):
-            self.buckets[index] += p99_s <= limit_s
+        least = bisect_left(DRIFT_BUCKETS_S, p99_s)
+        if least < len(DRIFT_BUCKETS_S):
+            self.counts[least] += 1
+
+    @property
+    def buckets(self) -> list[int]:
+        """For each limit, the streams that were no later."""
+        return list(accumulate(self.counts))
 
 
 class Metrics:

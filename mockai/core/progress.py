@@ -67,3 +67,7 @@ class Progress:
         if frame >= self._sample_at:
             self.late_ns.append(late_ns)
             self._sample_at = frame + self._stride
+
+
+NOTHING_YET = Progress()
+"""Of a request that nobody answers as yet: whoever does brings his own."""

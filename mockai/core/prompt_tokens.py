@@ -36,9 +36,13 @@ def count_prompt_tokens(
 
     `model` decides the overhead of a function only. Never raises on JSON-shaped values.
     """
-    total = PER_REQUEST
+    total, count = PER_REQUEST, encoding.count
     for message in _mappings(messages):
-        total += _message(message, encoding)
+        role, content = message.get("role"), message.get("content")
+        if len(message) == _PLAIN and type(role) is str and type(content) is str:  # as most are
+            total += PER_MESSAGE + count(role) + count(content)
+        else:
+            total += _message(message, encoding)
     return total + _functions(tools, model, encoding) if tools else total
 
 
@@ -48,13 +52,11 @@ def _message(message: Mapping[str, Any], encoding: Encoding) -> int:
     for value in message.values():
         if isinstance(value, str):
             total += encoding.count(value)
-    if message.keys() <= _ONLY_STRINGS and isinstance(message.get("content"), str):
-        return total  # as most are
     return total + sum(map(encoding.count, _texts_inside(message)))
 
 
+_PLAIN = 2  # members of a message that has but a role and a content
 _LISTS = (list, tuple)  # a union would be made anew for each question
-_ONLY_STRINGS = {"role", "content", "name"}
 
 
 def _texts_inside(message: Mapping[str, Any]) -> Iterator[str]:

@@ -239,7 +239,7 @@ class Recorder:
             paced=plan.reply.paced if plan else False,
             delivery=self._delivery(now_ns, refused=cause == "refused", ended=ended),
             timing=self._timing(now_ns if ended else None),
-            half_closed_s=_seconds(self.half_closed_ns, self.received_ns),
+            half_closed_s=None if self.half_closed_ns is None else self._since(self.half_closed_ns),
             schedule=self._schedule(),
             cached_tokens=plan.cached_tokens if plan else 0,
         )
@@ -276,14 +276,15 @@ class Recorder:
         return self.stalled_ns + (now_ns - self.blocked_ns if self.blocked_ns is not None else 0)
 
     def _timing(self, ended_ns: int | None) -> Timing:
-        received_ns = self.received_ns
-        return _make_timing(
+        since_ns, progress = self.received_ns, self.progress
+        headers_ns, first_ns, last_ns = self.headers_ns, self.first_token_ns, progress.last_write_ns
+        return _make_timing(  # without a call for each: they are made for every exchange
             received_at=self.received_at,
-            headers_s=_seconds(self.headers_ns, received_ns),
-            first_token_s=_seconds(self.first_token_ns, received_ns),
-            last_write_s=_seconds(self.progress.last_write_ns, received_ns),
-            ended_s=_seconds(ended_ns, received_ns),
-            pace_error_ms=_pace_error(self.progress),
+            headers_s=None if headers_ns is None else (headers_ns - since_ns) / 1e9,
+            first_token_s=None if first_ns is None else (first_ns - since_ns) / 1e9,
+            last_write_s=None if last_ns is None else (last_ns - since_ns) / 1e9,
+            ended_s=None if ended_ns is None else (ended_ns - since_ns) / 1e9,
+            pace_error_ms=_pace_error(progress) if progress.late_ns else None,
         )
 
     def _schedule(self) -> Schedule | None:
@@ -300,15 +301,9 @@ class Recorder:
 make_recorder = maker_of(Recorder)
 
 
-def _seconds(at_ns: int | None, since_ns: int) -> float | None:
-    return None if at_ns is None else (at_ns - since_ns) / 1e9
-
-
-def _pace_error(progress: Progress) -> PaceError | None:
-    """Return how late writes were, in milliseconds; `None` without a paced write."""
+def _pace_error(progress: Progress) -> PaceError:
+    """Return how late the writes were, in milliseconds."""
     ranked = sorted(progress.late_ns)
-    if not ranked:
-        return None
     p50_ns, p99_ns = ranked[len(ranked) // 2], ranked[len(ranked) * 99 // 100]
     return _make_pace_error(_ms(p50_ns), _ms(p99_ns), _ms(progress.latest_ns))
 

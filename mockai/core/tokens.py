@@ -145,6 +145,12 @@ def encoding_for_model(model: str) -> tuple[str, str]:
     return DEFAULT_ENCODING, "default"
 
 
+@lru_cache(256)
+def encoding_of(model: str) -> Encoding:
+    """The encoding that a model is asked in: its own if it is known, else the default one."""
+    return get_encoding(encoding_for_model(model)[0])
+
+
 @cache
 def _cached(name: str) -> Encoding:
     return load_encoding(name, package_data())

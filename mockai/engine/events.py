@@ -46,7 +46,7 @@ class EventLog:
     """The newest events of one session. `wall_s` gives Unix time for stamps that people read."""
 
     def __init__(self, pacer: Pacer, wall_s: Callable[[], float], most: int = MOST) -> None:
-        self._pacer = pacer
+        self._now_ns = pacer.now_ns
         self._origin_s = wall_s() - pacer.now_ns() / 1e9
         # Plain tuples: the collector does not walk what holds nothing but numbers and text.
         self._kept: deque[tuple[int, str, int, str | None, tuple[tuple[str, Fact], ...]]] = deque(
@@ -54,25 +54,29 @@ class EventLog:
         )
         self._followers = Waiters(pacer)
         self.newest = 0
-        self.lost = 0
-        """The newest number that had to make room; whoever has not seen it has missed it."""
+        self._cleared = self._lost = 0
 
     def add(self, name: str, exchange: str | None = None, *facts: tuple[str, Fact]) -> None:
         """Note an event that happens now."""
-        kept, self.newest = self._kept, self.newest + 1
-        if len(kept) == kept.maxlen:
-            self.lost = kept[0][0]
-        kept.append((self.newest, name, self._pacer.now_ns(), exchange, facts))
+        self.newest = newest = self.newest + 1
+        self._kept.append((newest, name, self._now_ns(), exchange, facts))
         if self._followers.waiting:
             self._followers.wake()
 
     def clear(self) -> None:
         """Forget what has happened so far; numbers go on."""
+        self._lost, self._cleared = self.lost, self.newest
         self._kept.clear()
 
     def wake(self) -> None:
         """Let followers look whether there is still something to follow."""
         self._followers.wake()
+
+    @property
+    def lost(self) -> int:
+        """The newest number that had to make room; whoever has not seen it has missed it."""
+        dropped = self.newest - self._cleared - (self._kept.maxlen or 0)
+        return self._cleared + dropped if dropped > 0 else self._lost
 
     @property
     def is_followed(self) -> bool:

@@ -26,8 +26,9 @@ class Hearing:
     def request(self, process: int | None = None) -> None:
         """Note that a request has come, to either surface."""
         if self._ended_ns is None:
-            self._request_ns = self._pacer.now_ns()
-            self.asked(process, self._request_ns)
+            self._request_ns = now_ns = self._pacer.now_ns()
+            if process is not None:
+                self._requests_ns[process] = now_ns
 
     def asked(self, process: int | None, at_ns: int) -> None:
         """Note who made a request, where that is known."""

@@ -18,6 +18,7 @@ from mockai.core.leaving import HalfClose
 from mockai.core.ledger import Ledger
 from mockai.core.policy import STOP_NOW, Policy
 from mockai.core.prices import NO_PRICES, Prices
+from mockai.core.progress import NOTHING_YET
 from mockai.core.recorder import Recorder, make_recorder
 from mockai.core.retries import Retries
 from mockai.core.scenario import Scenario
@@ -122,6 +123,7 @@ class Session:
             connection=connection,
             policy=self.settings.policy,
             prices=self.settings.prices,
+            progress=NOTHING_YET,
             process=process,
         )
         self.journal.open(recorder)

@@ -296,10 +296,11 @@ class Stream:
             return
         if plan.is_cut and playback.ended:
             self._cut_as_scripted(plan)
-        elif self.recorder.complete and plan.ending == "error":
-            self._fail("scripted", None)
         elif self.recorder.complete:
-            self._end(self.recorder.complete_now(now_ns))
+            if plan.ending == "error":
+                self._fail("scripted", None)
+            else:
+                self._end(self.recorder.complete_now(now_ns))
 
     def _note_stall(self, now_ns: int) -> None:
         """Note since when the client does not read, if that is why nothing can be written."""

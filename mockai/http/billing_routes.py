@@ -73,7 +73,7 @@ async def provider_page(request: web.Request) -> web.Response:
     """Show a usage or costs page, as the provider does; any admin key will do."""
     if "Authorization" not in request.headers:
         raise openai_errors.missing_api_key()
-    session, _ = session_of(request, request.app[STATE])
+    session = session_of(request, request.app[STATE])
     if session.ended_at_ns is not None:
         raise openai_errors.session_ended(session.id)
     kind = _PAGES[request.path.rpartition("/v1")[2]]

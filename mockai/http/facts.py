@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from mockai.core import openai_errors
 from mockai.core.exchange import RequestFacts, make_request_facts
@@ -33,6 +33,18 @@ _DIGITS = 10
 Via = Literal["prefix", "header", "key"]
 
 
+class Beginning(NamedTuple):
+    """What a connection keeps of its newest request: what it said before the body, and to whom."""
+
+    method: str
+    path: str
+    version: tuple[int, int]
+    headers: Mapping[str, str]
+    session: str
+    via: Via | None
+    facts: RequestFacts
+
+
 class Asked(Protocol):
     """What is looked at of a request, whether aiohttp serves it or the lane does."""
 
@@ -50,15 +62,41 @@ class Asked(Protocol):
     def match_info(self) -> Mapping[str, str]: ...
 
 
-def session_of(request: Asked, state: State) -> tuple[Session, Via | None]:
+def begun(request: Asked, connection: Connection, state: State) -> tuple[Session, RequestFacts]:
+    """Return the session that a request belongs to, and what is known before its body is read.
+
+    Clients say the same before each body, so what a connection said last is not read again.
+    Raises as `session_of`.
+    """
+    last = connection.beginning
+    if (
+        not isinstance(last, Beginning)
+        or last.headers != request.headers
+        or last.path != request.path
+        or last.method != request.method
+        or last.version != request.version
+    ):
+        name, via = _named_session(request)
+        facts = _facts_of(request, connection, state, via)
+        last = connection.beginning = Beginning(
+            request.method, request.path, request.version, request.headers, name, via, facts
+        )
+    return _found(last.session, last.via, state), last.facts
+
+
+def session_of(request: Asked, state: State) -> Session:
     """Return the session that a request belongs to: by prefix, header, key, else `default`.
 
     Raises `OpenAIError`: 404 for an unknown session, 401 for an unknown `sk-mockai-` key.
     """
     name, via = _named_session(request)
+    return _found(name, via, state)
+
+
+def _found(name: str, via: Via | None, state: State) -> Session:
     session = state.sessions.find(name)
     if session is not None:
-        return session, via
+        return session
     if via == "key":
         raise openai_errors.unknown_session_key(name)
     raise openai_errors.session_not_found(name)
@@ -78,8 +116,9 @@ def _named_session(request: Asked) -> tuple[str, Via | None]:
     return DEFAULT, None
 
 
-def facts_of(request: Asked, connection: Connection, state: State, via: Via | None) -> RequestFacts:
-    """Return what is known before the body has been read."""
+def _facts_of(
+    request: Asked, connection: Connection, state: State, via: Via | None
+) -> RequestFacts:
     headers, (major, minor) = request.headers, request.version
     return make_request_facts(
         method=request.method,
@@ -101,7 +140,7 @@ def _headers(given: Mapping[str, str]) -> dict[str, str | None]:
     for written, value in given.items():
         name, keep = _known(written)
         before = headers.get(name)
-        whole = f"{before}, {value}" if before is not None else value
+        whole = value if before is None else f"{before}, {value}"
         headers[name] = whole[:_HEADER_LIMIT] if keep else None
     return headers
 

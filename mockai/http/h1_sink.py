@@ -306,7 +306,7 @@ def head_of(status: int, headers: Iterable[Header], *, keep_alive: bool) -> byte
         (
             _status_line(status),
             b"date: %b\r\n" % http_date().encode(),
-            *[_kept_lines.get(each) or _line(*each) for each in headers],
+            *map(_lines.__getitem__, headers),
             b"connection: keep-alive\r\n\r\n" if keep_alive else b"connection: close\r\n\r\n",
         )
     )
@@ -317,16 +317,21 @@ def _status_line(status: int) -> bytes:
     return f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n".encode()
 
 
-_kept_lines: dict[Header, bytes] = {}
+class _Lines(dict[Header, bytes]):
+    """Lines of a head by header; those that come with nearly every answer are kept."""
+
+    def __missing__(self, header: Header) -> bytes:
+        name, value = header
+        # An origin may be anything.
+        return f"{name}: {value}\r\n".encode("utf-8", "surrogateescape")
+
+
+_lines = _Lines()
 
 
 def keep_lines(headers: Iterable[Header]) -> None:
     """Have the lines of headers that come with nearly every answer made once."""
-    _kept_lines.update((each, _line(*each)) for each in headers)
-
-
-def _line(name: str, value: str) -> bytes:
-    return f"{name}: {value}\r\n".encode("utf-8", "surrogateescape")  # an origin may be anything
+    _lines.update((each, _lines[each]) for each in headers)
 
 
 def _parts_of(frame: Frame) -> Sequence[bytes]:

@@ -95,6 +95,7 @@ class Connection(RequestHandler):
         "_newest_body",
         "_taker",
         "_watch",
+        "beginning",
         "crowd",
         "id",
         "is_half_closed",
@@ -115,6 +116,8 @@ class Connection(RequestHandler):
         self.nth_request = 0
         self.peer: object = transport.get_extra_info("peername")
         """The address of the client."""
+        self.beginning: object = None
+        """What `facts` keeps of the newest request."""
         self.served: Leaving | None = None
         self.is_lost = False
         self.lost_errno: int | None = None

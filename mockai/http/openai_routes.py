@@ -56,7 +56,7 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
 
 
 def _require_live_session(request: web.Request) -> None:
-    session, _ = session_of(request, request.app[STATE])
+    session = session_of(request, request.app[STATE])
     if session.ended_at_ns is not None:
         raise openai_errors.session_ended(session.id)
 

@@ -26,12 +26,12 @@ from mockai.core.matching import Incoming
 from mockai.core.plan import Plan
 from mockai.core.prompt_tokens import count_prompt_tokens
 from mockai.core.rate_limit import PLENTY
-from mockai.core.tokens import Encoding, encoding_for_model, get_encoding
+from mockai.core.tokens import encoding_of
 from mockai.engine.scripts import Chosen
 from mockai.engine.session import wall_clock
 from mockai.engine.stream import Stream
 from mockai.http.door import cors_of
-from mockai.http.facts import Asked, facts_of, process_of, session_of
+from mockai.http.facts import Asked, begun, process_of
 from mockai.http.h1_sink import H1Sink, keep_lines
 from mockai.http.internals import Connection, Taken, body_at_hand, connection_of
 from mockai.http.state import STATE, State
@@ -55,10 +55,10 @@ class ServedRequest:
         self, request: Asked, connection: Connection, state: State, over: Callable[[], None]
     ) -> None:
         self.request, self.connection, self.state = request, connection, state
-        self.session, via = session_of(request, state)
+        self.session, facts = begun(request, connection, state)
         connection.nth_request += 1
         self.recorder = self.session.receive(
-            facts_of(request, connection, state, via),
+            facts,
             _make_carried_by(connection.id, connection.nth_request),
             wall_s=wall_clock(),
             process=process_of(connection, state),
@@ -117,24 +117,23 @@ class ServedRequest:
         )
         if limit is not None:
             raise limit
-        encoding = encoding_of(chat)
-        return partial(self._planned, chat, chosen, encoding, prompt_tokens, int(wall_clock()))
+        return partial(self._planned, chat, chosen, prompt_tokens, int(wall_clock()))
 
     def is_much(self, chat: ChatRequest) -> bool:
         """Say whether what was chosen takes so long to plan that other streams would feel it."""
         chosen = self.chosen
         return chosen is not None and chosen.entry.is_much(
-            chat, encoding_of(chat), ordinal=chosen.ordinal
+            chat, encoding_of(chat.model), ordinal=chosen.ordinal
         )
 
     def _planned(
         self,
         chat: ChatRequest,
         chosen: Chosen,
-        encoding: Encoding,
         prompt_tokens: int,
         created: int,
     ) -> Plan:
+        encoding = encoding_of(chat.model)
         return plan_chat(
             chat,
             self.session.scripts.stage(chosen, chat, encoding),
@@ -293,15 +292,10 @@ def rendered(planned: Callable[[], Plan]) -> Plan:
     return plan
 
 
-def encoding_of(chat: ChatRequest) -> Encoding:
-    """Return the encoding of the model that is asked."""
-    return get_encoding(encoding_for_model(chat.model)[0])
-
-
 def count_tokens(chat: ChatRequest) -> int:
     """Return the tokens of the prompt."""
     return count_prompt_tokens(
-        chat.messages, tools=chat.tools, model=chat.model, encoding=encoding_of(chat)
+        chat.messages, tools=chat.tools, model=chat.model, encoding=encoding_of(chat.model)
     )
 
 

@@ -14,7 +14,7 @@ from mockai.core.exchange import Connection, RequestFacts
 from mockai.core.match_fields import Match
 from mockai.core.matching import Incoming
 from mockai.core.scenario import Scenario
-from mockai.core.tokens import encoding_for_model, get_encoding
+from mockai.core.tokens import encoding_of
 from mockai.engine.pacer import VirtualPacer
 from mockai.engine.session import Session, Settings
 from mockai.engine.sink import MemorySink
@@ -57,7 +57,7 @@ class World:
         served = Stream(recorder, sink, self.pacer, self.session)
         chosen = self.session.scripts.match(Incoming(chat))
         recorder.scenario = chosen.entry.scenario.name
-        encoding = get_encoding(encoding_for_model(chat.model)[0])
+        encoding = encoding_of(chat.model)
         staged = self.session.scripts.stage(chosen, chat, encoding)
         plan = plan_chat(
             chat, staged, seed=chosen.seed, created=1, prompt_tokens=9, encoding=encoding

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mockai.core.prompt_tokens import count_prompt_tokens
-from mockai.core.tokens import encoding_for_model, get_encoding
+from mockai.core.tokens import encoding_of, get_encoding
 
 O200K = get_encoding("o200k_base")
 
@@ -79,7 +79,7 @@ WEATHER = {
 
 def count(messages: Any, *, tools: Any = (), model: str = "gpt-4o") -> int:
     """Count with the encoding of the model."""
-    encoding = get_encoding(encoding_for_model(model)[0])
+    encoding = encoding_of(model)
     return count_prompt_tokens(messages, tools=tools, model=model, encoding=encoding)
 
 

@@ -7,6 +7,8 @@ what is not said here, and neither are bounds that differ from one model to anot
 
 from __future__ import annotations
 
+from typing import Any
+
 from mockai.core.dialects.rules import (
     Rule,
     array,
@@ -90,6 +92,20 @@ _MESSAGE = tagged(
         "developer": obj({"content": _CONTENT, "name": string}, required=["content"]),
     },
 )
+
+
+def _message(value: Any, path: str) -> None:
+    """Take messages. Most have but a role and a text, and then nothing can be at fault."""
+    if type(value) is dict and len(value) == _PLAIN:
+        role = value.get("role")
+        if type(role) is str and role in _SPEAKERS and type(value.get("content")) is str:
+            return
+    _MESSAGE(value, path)
+
+
+_PLAIN = 2  # members
+_SPEAKERS = {"system", "assistant", "user", "developer"}
+
 
 # --- tools
 
@@ -181,7 +197,7 @@ _WEB_SEARCH = obj(
 # only the place of the last three, which the model under test did not know, is a guess.
 PARAMETERS: dict[str, Rule] = {
     "model": string,  # of a number the API claims that it does not parse: not imitated
-    "messages": array(_MESSAGE, empty=False),
+    "messages": array(_message, empty=False),
     "functions": array(
         _FUNCTION, expected="an array of function definitions", empty=False, maximum=128
     ),

@@ -153,10 +153,14 @@ _NEEDS: tuple[_Needs, ...] = (
 )
 
 
+_NEEDY = frozenset(param for param, _, _ in _NEEDS)
+
+
 def _check_together(body: Mapping[str, Any]) -> None:
-    for param, needed, refusal in _NEEDS:
-        if body.get(param) is not None and not body.get(needed):
-            raise refusal(param, needed)
+    if not _NEEDY.isdisjoint(body):
+        for param, needed, refusal in _NEEDS:
+            if body.get(param) is not None and not body.get(needed):
+                raise refusal(param, needed)
     if body.get("max_tokens") is not None and body.get("max_completion_tokens") is not None:
         raise refuse.conflicting_parameters("max_tokens", "max_completion_tokens")
 
