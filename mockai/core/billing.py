@@ -7,13 +7,13 @@ So a bill is final when the exchange ends, and judging by another policy is to c
 from __future__ import annotations
 
 from decimal import Decimal
-from functools import lru_cache
 
 from mockai.core.exchange import Bill, Exchange
 from mockai.core.policy import STOP_NOW, Policy, TokenNotice
 from mockai.core.prices import NO_PRICES, Price, Prices, dollars
 
 _FIRST_ERROR = 400
+_MOST_KEPT = 1_024
 _NOTHING = dollars(Decimal(0))
 _Billed = tuple[int, int, int, int]
 """Tokens of the prompt, cached ones of these, tokens of the completion, wasted ones of these."""
@@ -30,10 +30,17 @@ def bill(exchange: Exchange, policy: Policy = STOP_NOW, prices: Prices = NO_PRIC
         prompt = exchange.tokens.prompt
         wasted = max(0, completion - _generated_at_stop(exchange))
         tokens = (prompt, min(prompt, exchange.cached_tokens), completion, wasted)
+    key = (policy.name, model, tokens)
+    made: Bill | None = prices.bills.get(key)
+    if made is not None:
+        return made
     price = prices.of(model)
-    if price is None:
+    if price is None:  # nor is it kept: clients name whatever they like
         return _unpriced(policy.name, model, tokens)
-    return _priced(policy.name, price, tokens)
+    if len(prices.bills) >= _MOST_KEPT:
+        prices.bills.clear()
+    prices.bills[key] = made = _priced(policy.name, price, tokens)
+    return made
 
 
 def accepted(exchange: Exchange) -> bool:
@@ -112,9 +119,7 @@ def _unpriced(policy: str, model: str | None, tokens: _Billed) -> Bill:
     return Bill(policy, prompt, completion, wasted, cached_tokens=cached, note=note)
 
 
-@lru_cache(1_024)
 def _priced(policy: str, price: Price, tokens: _Billed) -> Bill:
-    """Return the bill for so many tokens: scripted answers are of few sizes, and share theirs."""
     prompt, cached, completion, wasted = tokens
     cost = price.cost(prompt=prompt, cached=cached, completion=completion)
     wasted_usd = price.cost(prompt=0, completion=wasted)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
+from operator import add
 
 from mockai.core.exchange import Exchange
 from mockai.core.recorder import Recorder
@@ -79,14 +80,10 @@ class Metrics:
             self.drift.add(late.p99 / 1e3, late.max / 1e3)
 
     def _count_tokens(self, exchange: Exchange) -> None:
-        sums, tokens, bill = self.tokens, exchange.tokens, exchange.bill
-        sums[0] += tokens.prompt
-        sums[1] += tokens.planned
-        sums[2] += tokens.generated
-        sums[3] += tokens.written
-        if bill is not None:
-            sums[4] += bill.completion_tokens
-            sums[5] += bill.wasted_tokens
+        tokens, bill = exchange.tokens, exchange.bill
+        billed, wasted = (bill.completion_tokens, bill.wasted_tokens) if bill else (0, 0)
+        of_this = (tokens.prompt, tokens.planned, tokens.generated, tokens.written, billed, wasted)
+        self.tokens = list(map(add, self.tokens, of_this))
 
     def refused(self, code: str) -> None:
         """Count a request or connection that was turned away before it became an exchange."""

@@ -217,7 +217,8 @@ class Playback:
         self._later = list(reply.holds)
         self._hold: HoldPoint | None = None
         self.stop = self._length
-        self._next_hold()
+        if self._later:
+            self._next_hold()
 
     @property
     def position(self) -> int:

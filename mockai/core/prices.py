@@ -64,6 +64,8 @@ class Prices:
     """The prices of a server, by model name."""
 
     models: Mapping[str, Price] = field(default_factory=dict)
+    bills: dict[object, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """What `billing` made of them: scripted answers are of few sizes, and share their bills."""
 
     def of(self, model: str | None) -> Price | None:
         """Return the price of a model: by its name, else by the alias of a dated snapshot."""

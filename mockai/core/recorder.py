@@ -223,7 +223,7 @@ class Recorder:
         disconnect: Disconnect | None = None,
         ended: bool = False,
     ) -> Exchange:
-        plan, tokens = self.plan, self._tokens(now_ns)
+        plan, tokens = self.plan, self._tokens(now_ns, is_done=phase == "done")
         if ended and self.standing_at is not None:
             self.released(now_ns)
         return _make_exchange(
@@ -244,14 +244,16 @@ class Recorder:
             cached_tokens=plan.cached_tokens if plan else 0,
         )
 
-    def _tokens(self, now_ns: int) -> Tokens:
+    def _tokens(self, now_ns: int, *, is_done: bool) -> Tokens:
         if self.plan is None:
             return Tokens()
+        reply = self.plan.reply
+        total = reply.tokens[-1]
         return _make_tokens(
             prompt=self.plan.prompt_tokens,
-            planned=self.plan.reply.total,
-            generated=self.generated(now_ns),
-            written=self.written,
+            planned=total,
+            generated=total if is_done else self.generated(now_ns),
+            written=reply.sent[-1] if is_done else self.written,
             exact=self._exact,
         )
 

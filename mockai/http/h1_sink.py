@@ -24,6 +24,7 @@ from mockai.http.internals import Connection, cut_off, descriptor_of, http_date
 from mockai.http.tcp import has_sent_fin, queue_of
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
+_NO_REST = memoryview(b"")
 _END_OF_CHUNKS = b"0\r\n\r\n"
 _HALF_A_CHUNK = b'40\r\ndata: {"id":"chatcmpl-'
 _NOT_TOLD = "this system does not tell acked_bytes and unsent_bytes (Linux does)"
@@ -49,13 +50,13 @@ class H1Sink:
         self._chunked = chunked
         self.keep_alive = keep_alive
         self._half_close = half_close
-        self._fd = descriptor_of(connection)
-        self.progress: Flow = H1Flow(self._fd, self) if chunked and self._fd is not None else Flow()
-        self._socket = connection.socket if self._fd is not None else None
+        self._fd = fd = descriptor_of(connection)
+        self.progress: Flow = H1Flow(fd, self) if chunked and fd is not None else Flow()
+        self._socket = connection.socket if fd is not None else None
         self._before = queue_of(self._socket)
         self._is_last = False
         self._head = b""
-        self._rest = memoryview(b"")
+        self._rest = _NO_REST
         self._rest_ends: list[int] = []
         self._watched_fd: int | None = None
         self._errno: int | None = None
@@ -283,13 +284,13 @@ class H1Sink:
         elif now is None or before is None:
             progress.note = _NOT_TOLD
         else:
-            progress.acked = max(0, now.acked - before.end)
-            progress.unsent = now.end - before.end - progress.acked
+            progress.acked = max(0, now.acked - before.taken)
+            progress.unsent = now.taken - before.taken - progress.acked
 
     def _stop(self) -> None:
         self._fd = None
         self.progress.freeze()
-        self._rest = memoryview(b"")
+        self._rest = _NO_REST
         self.progress.waiting = 0
         self._unwatch()
 

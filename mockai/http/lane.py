@@ -89,7 +89,9 @@ class _Asking(ServedRequest):
 
     def begin(self, body: bytes | None) -> None:
         """Go on with the body; or wait for it, but not for ever."""
-        self._settle(None)  # the client may have left already
+        self._is_at_it = False
+        if self.stream.exchange is not None:  # the client has left already
+            self._go_on(None)
         if body is not None:
             self.take(body)
         elif not self._is_over:

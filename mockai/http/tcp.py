@@ -28,6 +28,9 @@ _SIOCOUTQ = 0x5411
 _INFO = struct.Struct("=B23xI92xQ16xI")
 _ESTABLISHED = 1
 _CLOSE_WAIT = 8  # the peer has sent a FIN
+_OPEN = (_ESTABLISHED, _CLOSE_WAIT)
+_of_info = _INFO.unpack
+_TCP_INFO = (socket.IPPROTO_TCP, getattr(socket, "TCP_INFO", 0), _INFO.size)
 _PROBES = 3
 
 
@@ -45,19 +48,14 @@ class Socket(Protocol):
 
 
 class Queue(NamedTuple):
-    """Bytes of a connection since it was made: confirmed by the peer's kernel, and not yet.
+    """Bytes of a connection since it was made: confirmed by the peer's kernel, taken by this one.
 
     `has_fin` says whether the peer has ended what it sends, be it unread as yet.
     """
 
     acked: int
-    unsent: int
+    taken: int
     has_fin: bool = False
-
-    @property
-    def end(self) -> int:
-        """Every byte that this side's kernel has taken."""
-        return self.acked + self.unsent
 
 
 def has_left(sock: Socket) -> bool:
@@ -86,13 +84,12 @@ def queue_of(sock: Socket | None) -> Queue | None:
     if not IS_LINUX or sock is None:
         return None
     try:
-        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
-        state, segments, acked, unsent = _INFO.unpack(info)
-        is_open = state in {_ESTABLISHED, _CLOSE_WAIT}  # after a reset no segment is counted
-        if segments or unsent or not is_open:  # else nothing is under way: that costs a call less
+        state, segments, acked, unsent = _of_info(sock.getsockopt(*_TCP_INFO))
+        # Where nothing is under way a call less is needed; after a reset no segment is counted.
+        if segments or unsent or state not in _OPEN:
             queued = fcntl.ioctl(sock.fileno(), _SIOCOUTQ, bytes(4))
             unsent = int.from_bytes(queued, sys.byteorder)
-        return Queue(acked, unsent, state == _CLOSE_WAIT)
+        return Queue(acked, acked + unsent, state == _CLOSE_WAIT)
     except (OSError, struct.error):
         return None
 

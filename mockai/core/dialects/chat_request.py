@@ -72,18 +72,24 @@ _make_request = maker_of(ChatRequest)
 def parse_chat_request(raw: bytes) -> ChatRequest:
     """Read a body, or raise the `OpenAIError` with which the real API refuses it."""
     body = _json_object(raw)
-    for check in _CHECKS:
-        check(body)
-    options = body.get("stream_options") or {}
+    _check_required(body)
+    _check_known(body)
+    _check_each(body)
+    _check_together(body)
+    _check_content(body)
+    options = body.get("stream_options") or _NO_OPTIONS
     obfuscation = options.get("include_obfuscation")
     return _make_request(
         model=body["model"],
         messages=body["messages"],
-        stream=bool(body.get("stream")),
-        include_usage=bool(options.get("include_usage")),
+        stream=body.get("stream") or False,
+        include_usage=options.get("include_usage") or False,
         include_obfuscation=True if obfuscation is None else obfuscation,
         body=body,
     )
+
+
+_NO_OPTIONS: Mapping[str, bool] = {}
 
 
 # --- from bytes to JSON
@@ -179,9 +185,6 @@ def _needs_no_content(message: Mapping[str, Any]) -> bool:
     return message["role"] == "assistant" and any(
         message.get(member) is not None for member in _INSTEAD_OF_CONTENT
     )
-
-
-_CHECKS = (_check_required, _check_known, _check_each, _check_together, _check_content)
 
 
 def _text_of(content: str | Sequence[Mapping[str, Any]]) -> str:
