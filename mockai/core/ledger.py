@@ -81,7 +81,7 @@ class Ledger:
         if bill is None or exchange.completion_id is None or not accepted(exchange):
             return  # no model was asked: the provider's pages know nothing of it
         delay_s = settle.delay
-        sums = self._sums(_line(exchange, bill, _second(clock_s, delay_s)))
+        sums = self._sums(exchange, bill, _second(clock_s, delay_s))
         sums.requests += 1
         sums.prompt += bill.prompt_tokens
         sums.cached += bill.cached_tokens
@@ -90,9 +90,15 @@ class Ledger:
         if settle.correct is not None:
             later = _second(clock_s, max(delay_s, settle.correct.after))
             more = max(settle.correct.tokens, -bill.completion_tokens)
-            self._sums(_line(exchange, bill, later, correction=True)).completion += more
+            self._sums(exchange, bill, later, correction=True).completion += more
 
-    def _sums(self, line: Line) -> Sums:
+    def _sums(
+        self, exchange: Exchange, bill: Bill, settles: int, *, correction: bool = False
+    ) -> Sums:
+        request = exchange.request
+        minute = _minute(exchange.timing.received_at[: len("2026-11-23T05:00")])
+        model, key = request.model or "", request.key_id or NO_KEY
+        line = Line(minute, settles, model, bill.policy, key, correction)
         sums = self.lines.get(line)
         if sums is None:
             sums = self.lines[line] = Sums()
@@ -161,17 +167,6 @@ class Ledger:
             cost_usd=dollars(cost) if known else None,
             wasted_usd=dollars(wasted) if known else None,
         )
-
-
-def _line(exchange: Exchange, bill: Bill, settles: int, *, correction: bool = False) -> Line:
-    return Line(
-        minute=_minute(exchange.timing.received_at[: len("2026-11-23T05:00")]),
-        settles=settles,
-        model=exchange.request.model or "",
-        policy=bill.policy,
-        key=exchange.request.key_id or NO_KEY,
-        correction=correction,
-    )
 
 
 @lru_cache(64)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
-_SAMPLES = 512
+_SAMPLES = 128
 _NONE = array("q")
 
 
@@ -50,7 +50,7 @@ class Progress:
         self.note: str | None = None
         self.last_write_ns: int | None = None
         self.late_ns = _NONE
-        """How late writes were: an even sample of at most 512 of them."""
+        """How late writes were: an even sample of at most 128 of them."""
         self.latest_ns = 0
         """The most that one was late; exact, also where not all are sampled."""
 

@@ -86,7 +86,8 @@ class Retries:
         if before is not None:
             attempt.retry_of, before.is_retried = before.exchange, True
         alike.append(attempt)
-        del alike[:-MOST_ALIKE]
+        if len(alike) > MOST_ALIKE:
+            del alike[0]
         self._attempts.move_to_end(question)
         if len(self._attempts) > MOST_BODIES:
             self._attempts.popitem(last=False)

@@ -17,6 +17,7 @@ from mockai.engine.waiting import Waiters
 
 MOST = 4_096
 Fact = str | int | float | None
+Facts = tuple[tuple[str, Fact], ...]
 NAMES = (
     "exchange.received",
     "exchange.headers",
@@ -39,7 +40,7 @@ class SessionEvent:
     name: str
     at_ns: int
     exchange: str | None = None
-    facts: tuple[tuple[str, Fact], ...] = ()
+    facts: Facts = ()
 
 
 class EventLog:
@@ -49,14 +50,12 @@ class EventLog:
         self._now_ns = pacer.now_ns
         self._origin_s = wall_s() - pacer.now_ns() / 1e9
         # Plain tuples: the collector does not walk what holds nothing but numbers and text.
-        self._kept: deque[tuple[int, str, int, str | None, tuple[tuple[str, Fact], ...]]] = deque(
-            maxlen=most
-        )
+        self._kept: deque[tuple[int, str, int, str | None, Facts]] = deque(maxlen=most)
         self._followers = Waiters(pacer)
         self.newest = 0
         self._cleared = self._lost = 0
 
-    def add(self, name: str, exchange: str | None = None, *facts: tuple[str, Fact]) -> None:
+    def add(self, name: str, exchange: str | None = None, facts: Facts = ()) -> None:
         """Note an event that happens now."""
         self.newest = newest = self.newest + 1
         self._kept.append((newest, name, self._now_ns(), exchange, facts))

@@ -22,7 +22,7 @@ from mockai.core.progress import NOTHING_YET
 from mockai.core.recorder import Recorder, make_recorder
 from mockai.core.retries import Retries
 from mockai.core.scenario import Scenario
-from mockai.engine.events import EventLog, Fact
+from mockai.engine.events import EventLog, Facts
 from mockai.engine.gates import Gates
 from mockai.engine.hearing import Hearing
 from mockai.engine.judging import judge
@@ -74,7 +74,7 @@ class Session:
         self.hearing = Hearing(pacer)
         self.events = EventLog(pacer, wall_clock)
         self.used_ns = pacer.now_ns()
-        self._running: dict[int, Stream] = {}
+        self._running: dict[Stream, None] = {}
         self._begin()
 
     def _begin(self) -> None:
@@ -146,12 +146,12 @@ class Session:
 
     def serve(self, stream: Stream) -> None:
         """Keep a stream, so that `reset` and shutdown can cut it."""
-        self._running[id(stream)] = stream
+        self._running[stream] = None
 
-    def happened(self, name: str, recorder: Recorder, *facts: tuple[str, Fact]) -> None:
+    def happened(self, name: str, recorder: Recorder, facts: Facts = ()) -> None:
         """Note an event of an exchange; one of an older generation has no place left."""
         if recorder.generation == self.generation:
-            self.events.add(name, recorder.id, *facts)
+            self.events.add(name, recorder.id, facts)
 
     def changed(self, recorder: Recorder) -> None:
         """Tell those who wait that something happened to an exchange."""
@@ -174,21 +174,15 @@ class Session:
     def _note_end(self, exchange: Exchange) -> None:
         left, tokens = exchange.disconnect, exchange.tokens.written
         if left is not None:
-            self.events.add(
-                "exchange.disconnected", exchange.id, ("how", left.how), ("token", left.token)
-            )
-        self.events.add(
-            "exchange.ended",
-            exchange.id,
-            ("outcome", exchange.outcome),
-            ("cause", exchange.cause),
-            ("token", tokens),
-        )
+            facts = ("how", left.how), ("token", left.token)
+            self.events.add("exchange.disconnected", exchange.id, facts)
+        how = ("outcome", exchange.outcome), ("cause", exchange.cause), ("token", tokens)
+        self.events.add("exchange.ended", exchange.id, how)
         self.used_ns = self._pacer.now_ns()
 
     def done(self, stream: Stream) -> None:
         """Let go of a stream that has ended."""
-        self._running.pop(id(stream), None)
+        self._running.pop(stream, None)
 
     def exchanges(self) -> tuple[Exchange, ...]:
         """Return all exchanges of this generation, oldest first."""
@@ -231,7 +225,7 @@ class Session:
         self.marks.append(stamp)
         for recorder in self.journal.running():
             recorder.mark(stamp)
-        self.events.add("mark", None, ("name", name), ("mark_seq", stamp.seq))
+        self.events.add("mark", None, (("name", name), ("mark_seq", stamp.seq)))
         self._waiters.wake()
         return stamp
 
@@ -314,7 +308,7 @@ class Session:
         self._begin()
 
     def _cut(self) -> None:
-        for stream in list(self._running.values()):
+        for stream in list(self._running):
             stream.cut("shutdown")
 
 

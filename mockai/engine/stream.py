@@ -13,7 +13,7 @@ from mockai.core.exchange import Cause, Exchange, How
 from mockai.core.plan import Frame, Plan, Playback
 from mockai.core.recorder import Recorder
 from mockai.core.reply import HoldPoint
-from mockai.engine.events import Fact
+from mockai.engine.events import Facts
 from mockai.engine.gates import Gates
 from mockai.engine.pacer import NEVER, Pacer
 from mockai.engine.sink import AHEAD, Cutting, Header, Sink
@@ -28,7 +28,7 @@ class Watcher(Protocol):
 
     gates: Gates
 
-    def happened(self, name: str, recorder: Recorder, *facts: tuple[str, Fact]) -> None:
+    def happened(self, name: str, recorder: Recorder, facts: Facts = ()) -> None:
         """Something of which others may want to hear at once."""
 
     def changed(self, recorder: Recorder) -> None:
@@ -282,7 +282,7 @@ class Stream:
         self.recorder.status = plan.status
         self.recorder.headers_ns = now_ns
         self._sink.start(plan.status, self._headers, length=length)
-        self._watcher.happened("exchange.headers", self.recorder, ("status", plan.status))
+        self._watcher.happened("exchange.headers", self.recorder, (("status", plan.status),))
 
     def _note_first_token(self, now_ns: int) -> None:
         self.recorder.first_token_ns = now_ns
@@ -326,9 +326,8 @@ class Stream:
                 self._playback.release(self._playback.held_since_ns())
             return
         self.recorder.held(hold.name, hold.token, now_ns)
-        self._watcher.happened(
-            "exchange.held", self.recorder, ("gate", hold.name), ("token", hold.token)
-        )
+        facts = ("gate", hold.name), ("token", hold.token)
+        self._watcher.happened("exchange.held", self.recorder, facts)
         self._watcher.changed(self.recorder)
 
     def _leave_gate(self, *, tokens: int | None = None, timed_out: bool = False) -> None:
@@ -339,9 +338,8 @@ class Stream:
         self._watcher.gates.leave(gate, self)
         playback.release(now_ns, tokens=tokens)
         self.recorder.released(now_ns, timed_out=timed_out)
-        self._watcher.happened(
-            "exchange.released", self.recorder, ("gate", gate), ("timed_out", timed_out)
-        )
+        facts = ("gate", gate), ("timed_out", timed_out)
+        self._watcher.happened("exchange.released", self.recorder, facts)
         self._watcher.changed(self.recorder)
 
     def _fail(self, cause: Cause, error: str | None) -> None:

@@ -76,8 +76,9 @@ def begun(request: Asked, connection: Connection, state: State) -> tuple[Session
         or last.method != request.method
         or last.version != request.version
     ):
-        name, via = _named_session(request)
-        facts = _facts_of(request, connection, state, via)
+        key = _key(request.headers)
+        name, via = _named_session(request, key)
+        facts = _facts_of(request, connection, via, _key_id(key, state.key_salt))
         last = connection.beginning = Beginning(
             request.method, request.path, request.version, request.headers, name, via, facts
         )
@@ -89,8 +90,7 @@ def session_of(request: Asked, state: State) -> Session:
 
     Raises `OpenAIError`: 404 for an unknown session, 401 for an unknown `sk-mockai-` key.
     """
-    name, via = _named_session(request)
-    return _found(name, via, state)
+    return _found(*_named_session(request, _key(request.headers)), state)
 
 
 def _found(name: str, via: Via | None, state: State) -> Session:
@@ -102,29 +102,27 @@ def _found(name: str, via: Via | None, state: State) -> Session:
     raise openai_errors.session_not_found(name)
 
 
-def _named_session(request: Asked) -> tuple[str, Via | None]:
+def _named_session(request: Asked, key: str | None) -> tuple[str, Via | None]:
     prefix = request.match_info.get("session")
     if prefix is not None:
         return prefix, "prefix"
-    headers = request.headers
-    header = headers.get(SESSION_HEADER)
+    header = request.headers.get(SESSION_HEADER)
     if header is not None:
         return header, "header"
-    key = _key(headers)
     if key is not None and key.startswith(KEY_PREFIX):
         return key.removeprefix(KEY_PREFIX), "key"
     return DEFAULT, None
 
 
 def _facts_of(
-    request: Asked, connection: Connection, state: State, via: Via | None
+    request: Asked, connection: Connection, via: Via | None, key_id: str | None
 ) -> RequestFacts:
     headers, (major, minor) = request.headers, request.version
     return make_request_facts(
         method=request.method,
         path=request.path,
         headers=_headers(headers),
-        key_id=_key_id(_key(headers), state.key_salt),
+        key_id=key_id,
         tag=headers.get("X-Mockai-Tag"),
         traceparent=headers.get("traceparent"),
         peer=_address(connection.peer),

@@ -118,7 +118,7 @@ def test_what_is_cleared_is_not_lost() -> None:
 def test_an_event_is_told_with_its_instant_and_its_facts() -> None:
     """UTC, as in the record; without an exchange where it is about none."""
     log = log_of(1)
-    log.add("exchange.held", "ex_1", ("gate", "hold-1"), ("token", 5))
+    log.add("exchange.held", "ex_1", (("gate", "hold-1"), ("token", 5)))
     mark, held = (log.to_json(event) for event in log.after(0))
     assert mark == {"seq": 1, "at": "2025-11-24T16:00:00.000Z", "name": "m1"}
     assert held["exchange"] == "ex_1"

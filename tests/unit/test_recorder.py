@@ -225,7 +225,7 @@ def test_a_long_stream_keeps_an_even_sample() -> None:
     assert error.max == 99.999
 
 
-@pytest.mark.parametrize("frames, row, kept", [(512, 1, 512), (513, 1, 257), (4_000, 7, 286)])
+@pytest.mark.parametrize("frames, row, kept", [(128, 1, 128), (129, 1, 65), (1_000, 7, 72)])
 def test_the_sample_is_bounded_however_frames_are_written(frames: int, row: int, kept: int) -> None:
     """One by one, or in rows: every n-th, or the next that begins a write."""
     progress = Progress()
