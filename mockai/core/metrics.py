@@ -74,16 +74,13 @@ class Metrics:
         left = exchange.disconnect
         if exchange.outcome == "cancelled" and left is not None:
             self.cancels[left.how, exchange.phase] += 1
-        self._count_tokens(exchange)
-        late = exchange.timing.pace_error_ms
-        if late is not None:
-            self.drift.add(late.p99 / 1e3, late.max / 1e3)
-
-    def _count_tokens(self, exchange: Exchange) -> None:
         tokens, bill = exchange.tokens, exchange.bill
         billed, wasted = (bill.completion_tokens, bill.wasted_tokens) if bill else (0, 0)
         of_this = (tokens.prompt, tokens.planned, tokens.generated, tokens.written, billed, wasted)
         self.tokens = list(map(add, self.tokens, of_this))
+        late = exchange.timing.pace_error_ms
+        if late is not None:
+            self.drift.add(late.p99 / 1e3, late.max / 1e3)
 
     def refused(self, code: str) -> None:
         """Count a request or connection that was turned away before it became an exchange."""

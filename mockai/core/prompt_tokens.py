@@ -37,7 +37,9 @@ def count_prompt_tokens(
     `model` decides the overhead of a function only. Never raises on JSON-shaped values.
     """
     total, count = PER_REQUEST, encoding.count
-    for message in _mappings(messages):
+    for message in _list(messages):
+        if not isinstance(message, dict):
+            continue
         role, content = message.get("role"), message.get("content")
         if len(message) == _PLAIN and type(role) is str and type(content) is str:  # as most are
             total += PER_MESSAGE + count(role) + count(content)

@@ -93,7 +93,7 @@ def log_of(count: int, most: int = 3) -> EventLog:
     """Return a log in which something has happened so often."""
     log = EventLog(VirtualPacer(1_500_000_000), lambda: 1_764_000_000.0, most)
     for place in range(1, count + 1):
-        log.add("mark", None, ("name", f"m{place}"))
+        log.add("mark", None, (("name", f"m{place}"),))
     return log
 
 
@@ -110,7 +110,7 @@ def test_what_is_cleared_is_not_lost() -> None:
     """It is over; numbers go on."""
     log = log_of(2)
     log.clear()
-    log.add("mark", None, ("name", "new"))
+    log.add("mark", None, (("name", "new"),))
     assert [event.seq for event in log.after(0)] == [3]
     assert log.lost == 0
 

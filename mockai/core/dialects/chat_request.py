@@ -143,8 +143,9 @@ def _check_known(body: Mapping[str, Any]) -> None:
 def _check_each(body: Mapping[str, Any]) -> None:
     """Judge each parameter by itself; null is as good as absent, except for `messages`."""
     for param in sorted(body, key=_ORDER.__getitem__):
-        if body[param] is not None or param == "messages":
-            PARAMETERS[param](body[param], param)
+        value = body[param]
+        if value is not None or param == "messages":
+            PARAMETERS[param](value, param)
 
 
 _ORDER = {param: place for place, param in enumerate(PARAMETERS)}
