@@ -212,7 +212,7 @@ class Playback:
         self.held: HoldPoint | None = None
         self.shifts: list[tuple[int, int]] = []
         """(frame, ns): from this frame on, the timeline is this much later in all."""
-        self._length = len(reply)
+        self._length = len(reply.due_ns)
         self._by_frame = by_frame
         self._later = list(reply.holds)
         self._hold: HoldPoint | None = None

@@ -143,7 +143,7 @@ class Recorder:
         """True when the last frame, whatever it is, reached the kernel."""
         if self.plan is None or self.plan.is_cut:
             return False
-        needed = len(self.plan.reply) if self.plan.stream else _HEAD_AND_BODY
+        needed = len(self.plan.reply.due_ns) if self.plan.stream else _HEAD_AND_BODY
         return self.progress.frames >= needed
 
     @property
@@ -247,21 +247,16 @@ class Recorder:
     def _tokens(self, now_ns: int, *, is_done: bool) -> Tokens:
         if self.plan is None:
             return Tokens()
-        reply = self.plan.reply
+        reply, progress = self.plan.reply, self.progress
         total = reply.tokens[-1]
+        nothing_to_tell = progress.bytes == 0 or progress.unsent == 0
         return _make_tokens(
             prompt=self.plan.prompt_tokens,
             planned=total,
             generated=total if is_done else self.generated(now_ns),
             written=reply.sent[-1] if is_done else self.written,
-            exact=self._exact,
+            exact=nothing_to_tell or self.standing_at is not None,
         )
-
-    @property
-    def _exact(self) -> bool:
-        """True when what was written is known to have reached the peer."""
-        nothing_to_tell = self.progress.bytes == 0 or self.progress.unsent == 0
-        return nothing_to_tell or self.standing_at is not None
 
     def _delivery(self, now_ns: int, *, refused: bool, ended: bool) -> Delivery:
         progress = self.progress

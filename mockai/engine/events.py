@@ -50,15 +50,15 @@ class EventLog:
         self._now_ns = pacer.now_ns
         self._origin_s = wall_s() - pacer.now_ns() / 1e9
         # Plain tuples: the collector does not walk what holds nothing but numbers and text.
-        self._kept: deque[tuple[int, str, int, str | None, Facts]] = deque(maxlen=most)
+        self._kept: deque[tuple[str, int, str | None, Facts]] = deque(maxlen=most)
         self._followers = Waiters(pacer)
         self.newest = 0
         self._cleared = self._lost = 0
 
     def add(self, name: str, exchange: str | None = None, facts: Facts = ()) -> None:
         """Note an event that happens now."""
-        self.newest = newest = self.newest + 1
-        self._kept.append((newest, name, self._now_ns(), exchange, facts))
+        self.newest += 1
+        self._kept.append((name, self._now_ns(), exchange, facts))
         if self._followers.waiting:
             self._followers.wake()
 
@@ -84,7 +84,9 @@ class EventLog:
 
     def after(self, seq: int) -> list[SessionEvent]:
         """Return the events with a greater number that are still kept."""
-        return [SessionEvent(*event) for event in self._kept if event[0] > seq]
+        oldest = self.newest - len(self._kept) + 1
+        numbered = enumerate(self._kept, oldest)
+        return [SessionEvent(number, *event) for number, event in numbered if number > seq]
 
     async def wait(self, seq: int, over: Callable[[], bool], *, wait_s: float) -> None:
         """Wait until there is an event with a greater number, or it is over."""

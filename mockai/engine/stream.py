@@ -90,7 +90,7 @@ class Stream:
         now_ns = self._pacer.now_ns()
         self._plan, self._headers = plan, (*plan.headers, *headers)
         self._playback = Playback(plan.reply, now_ns, by_frame=plan.stream, progress=self._flow)
-        self._last = len(plan.reply)
+        self._last = len(plan.reply.due_ns)
         self.recorder.play(plan, self._playback)
         at_ns = self.tick(now_ns)
         if at_ns is not None:
@@ -177,7 +177,7 @@ class Stream:
             end = self._send_due(plan, playback, end, now_ns) if end > first else first
         elif end == self._last:
             self._send_whole(plan, playback, now_ns)
-        if self._blocked or self._over():
+        if self._blocked or self.exchange is not None:
             self._note_stall(now_ns)
             return None
         hold = playback.move(end, now_ns)
@@ -292,7 +292,7 @@ class Stream:
         """Note whether the kernel took a write, and end when it was the last."""
         self._blocked = not taken
         plan, playback = self._plan, self._playback
-        if not taken or self._over() or plan is None or playback is None:
+        if not taken or self.exchange is not None or plan is None or playback is None:
             return
         if plan.is_cut and playback.ended:
             self._cut_as_scripted(plan)

@@ -105,6 +105,7 @@ class Connection(RequestHandler):
         "nth_request",
         "peer",
         "served",
+        "socket",
     )
 
     crowd: Crowd
@@ -114,6 +115,8 @@ class Connection(RequestHandler):
         """Give the connection its number."""
         self.id = f"c{next(_numbers)}"
         self.nth_request = 0
+        self.socket: Socket | None = transport.get_extra_info("socket")
+        """The socket below, while there is one."""
         self.peer: object = transport.get_extra_info("peername")
         """The address of the client."""
         self.beginning: object = None
@@ -151,11 +154,6 @@ class Connection(RequestHandler):
         if self._keepalive_handle is not None:
             self._keepalive_handle.cancel()
             self._keepalive_handle = None
-
-    @property
-    def socket(self) -> Socket | None:
-        """The socket below, while there is one."""
-        return None if self.transport is None else self.transport.get_extra_info("socket")
 
     @property
     def own(self) -> object:
@@ -384,6 +382,7 @@ class Connection(RequestHandler):
             self.lost_errno = exc.errno
         if self.served is not None:
             self.served.lost(self.lost_errno)
+        self.socket = None
         self._newest_body = self._awaited = None  # they hold this connection: see H1Sink.release
         self.crowd.leave()
         super().connection_lost(exc)

@@ -89,9 +89,7 @@ class _Asking(ServedRequest):
 
     def begin(self, body: bytes | None) -> None:
         """Go on with the body; or wait for it, but not for ever."""
-        self._is_at_it = False
-        if self.stream.exchange is not None:  # the client has left already
-            self._go_on(None)
+        self._pause()  # the client may have left already
         if body is not None:
             self.take(body)
         elif not self._is_over:
@@ -125,7 +123,7 @@ class _Asking(ServedRequest):
         except Exception as error:  # noqa: BLE001 - see `_settle`
             self._settle(error)
         else:
-            self._settle(None)
+            self._pause()
 
     async def _plan(self, planned: Callable[[], Plan]) -> None:
         """Plan off the loop what takes long, and play it."""
@@ -136,15 +134,19 @@ class _Asking(ServedRequest):
         except Exception as error:  # noqa: BLE001 - see `_settle`
             self._settle(error)
         else:
-            self._settle(None)
+            self._pause()
 
-    def _settle(self, error: Exception | None) -> None:
-        """Refuse or fail if something could not be done; go on if all is over."""
+    def _settle(self, error: Exception) -> None:
+        """Refuse or fail: something could not be done."""
         answer, self._is_at_it = None, True
         if isinstance(error, OpenAIError):
             answer = self.refused(error)
-        elif error is not None:
+        else:
             self.failed(error)
+        self._pause(answer)
+
+    def _pause(self, answer: web.Response | None = None) -> None:
+        """Do nothing more for now; go on if the exchange is over."""
         self._is_at_it = False
         if self.stream.exchange is not None:
             self._go_on(answer)

@@ -6,6 +6,7 @@ looks like stands in `chat_chunks` (a stream) and `chat_body` (one body).
 
 from __future__ import annotations
 
+from functools import partial
 from hashlib import blake2b
 
 from mockai.core.dialects.chat_body import Answer
@@ -71,7 +72,7 @@ def _frames(
 ) -> Frames:
     if not request.stream:
         reported = None if report == "none" else figures
-        return OneBody(lambda: answer.body(reported))
+        return OneBody(partial(answer.body, reported))
     chunks = Chunks(
         answer,
         figures,

@@ -45,7 +45,8 @@ def figures_of(reply: Reply, prompt_tokens: int) -> Figures:
     """Return the figures of a whole reply; a script may report others than were counted."""
     said = reply.usage
     if not said:
-        return Figures(prompt_tokens, reply.total, 0, min(reply.reasoning_tokens, reply.total))
+        total = reply.total
+        return Figures(prompt_tokens, total, 0, min(reply.reasoning_tokens, total))
     prompt = said.get("prompt_tokens", prompt_tokens)
     completion = said.get("completion_tokens", reply.total)
     cached, reasoning = said.get("cached_tokens", 0), reply.reasoning_tokens
