@@ -24,7 +24,7 @@ Labels = tuple[tuple[str, str], ...]
 
 @dataclass(slots=True)
 class Drift:
-    """How late streams were: for each that was paced, its 99th percentile in seconds."""
+    """How late streams were: for each that was paced, the p99 of its sample, in seconds."""
 
     counts: list[int] = field(default_factory=lambda: [0] * len(DRIFT_BUCKETS_S))
     """By the least limit that each kept."""

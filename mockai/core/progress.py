@@ -50,7 +50,7 @@ class Progress:
         self.note: str | None = None
         self.last_write_ns: int | None = None
         self.late_ns = _NONE
-        """How late writes were: an even sample of at most 128 of them."""
+        """How late writes were: an even sample of at most 128, whose p99 is its latest or next."""
         self.latest_ns = 0
         """The most that one was late; exact, also where not all are sampled."""
 

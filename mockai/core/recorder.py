@@ -224,7 +224,7 @@ class Recorder:
         ended: bool = False,
     ) -> Exchange:
         plan, tokens = self.plan, self._tokens(now_ns, is_done=phase == "done")
-        if ended and self.holds and self.standing_at is not None:
+        if ended and self.standing_at is not None:
             self.released(now_ns)
         return _make_exchange(
             self,

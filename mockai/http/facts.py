@@ -40,6 +40,7 @@ class Beginning(NamedTuple):
     path: str
     version: tuple[int, int]
     headers: Mapping[str, str]
+    prefix: str | None
     session: str
     via: Via | None
     facts: RequestFacts
@@ -68,11 +69,12 @@ def begun(request: Asked, connection: Connection, state: State) -> tuple[Session
     Clients say the same before each body, so what a connection said last is not read again.
     Raises as `session_of`.
     """
-    last = connection.beginning
+    last, prefix = connection.beginning, request.match_info.get("session")
     if (
         not isinstance(last, Beginning)
         or last.headers != request.headers
         or last.path != request.path
+        or last.prefix != prefix  # which an encoded slash can change where the path is the same
         or last.method != request.method
         or last.version != request.version
     ):
@@ -80,7 +82,7 @@ def begun(request: Asked, connection: Connection, state: State) -> tuple[Session
         name, via = _named_session(request, key)
         facts = _facts_of(request, connection, via, _key_id(key, state.key_salt))
         last = connection.beginning = Beginning(
-            request.method, request.path, request.version, request.headers, name, via, facts
+            request.method, request.path, request.version, request.headers, prefix, name, via, facts
         )
     return _found(last.session, last.via, state), last.facts
 

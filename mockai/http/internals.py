@@ -157,7 +157,7 @@ class Connection(RequestHandler):
 
     @property
     def own(self) -> object:
-        """The address that it asked, likewise."""
+        """The address that it asked, while there is a connection."""
         return None if self.transport is None else self.transport.get_extra_info("sockname")
 
     def data_received(self, data: bytes) -> None:
@@ -456,7 +456,8 @@ def body_at_hand(request: web.BaseRequest) -> bytes | None:
 def is_there(connection: Connection) -> bool:
     """Say whether the peer still keeps its side open, by what the kernel knows by now."""
     sock = connection.socket
-    if connection.is_lost or connection.is_half_closed or sock is None:
+    is_over = connection.is_lost or connection.is_half_closed or connection.transport is None
+    if is_over or sock is None:
         return False
     return not has_left(sock)
 

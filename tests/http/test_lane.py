@@ -394,3 +394,45 @@ def test_a_bug_in_the_lane_ends_the_connection(
     client = connect()
     client.send(post("/s/nobody/v1" + CHAT, question()))
     assert client.is_closed()
+
+
+def test_what_a_request_says_before_its_body_is_its_own(
+    server: ServerThread, connect: Connect
+) -> None:
+    """Though a connection that says the same again is not read again."""
+    one, two = (Control(server.url, f"lane-{next(_numbers)}") for _ in range(2))
+    said = [
+        (one, ("X-Mockai-Tag: a",)),
+        (one, ("X-Mockai-Tag: a",)),
+        (one, ("X-Mockai-Tag: b", "x-stainless-retry-count: 1")),
+        (two, ("X-Mockai-Tag: b", "x-stainless-retry-count: 1")),
+        (one, ("Authorization: Bearer k", "traceparent: 00-1-2-01")),
+        (one, ()),
+    ]
+    client = connect()
+    for control in (one, two):
+        control.script(tokens=TOKENS)
+    for control, headers in said:
+        client.send(post(control.path + CHAT, question(), *headers))
+        assert client.response().status == 200
+    facts = [each["request"] for each in one.exchanges()]
+    assert [each["tag"] for each in facts] == ["a", "a", "b", None, None]
+    assert [each["sdk_retry_count"] for each in facts] == [None, None, 1, None, None]
+    assert [each["key_id"] is None for each in facts] == [True, True, True, False, True]
+    assert [each["traceparent"] for each in facts] == [None, None, None, "00-1-2-01", None]
+    assert [each["request"]["tag"] for each in two.exchanges()] == ["b"]
+
+
+def test_a_slash_in_the_name_of_a_session_is_no_other_path(
+    server: ServerThread, connect: Connect
+) -> None:
+    """Both paths are one once decoded; the session of the second is another, and not there."""
+    control = Control(server.url, f"lane-{next(_numbers)}")
+    control.script(tokens=TOKENS)
+    client = connect()
+    for slash in ("/", "%2F"):
+        client.send(post(f"/s/{control.session}{slash}v1/v1{CHAT}", question()))
+        answer = client.response()
+        assert answer.status == 404
+    assert f"'{control.session}/v1'" in str(answer.body)
+    assert len(control.exchanges()) == 1

@@ -91,9 +91,8 @@ def test_a_bound_is_inherited_and_holds_for_who_does_not_read(listener: socket.s
         taken = fill(here)
         queue = queue_of(here)
     assert queue is not None
-    assert (
-        queue.taken - queue.acked < 1 << 18
-    )  # the kernel counts in whole buffers; what is under way besides
+    # The kernel counts in whole buffers, and what is under way comes on top.
+    assert queue.taken - queue.acked < 1 << 18
     assert taken < 1 << 19  # without a bound it is some 4 MB
 
 

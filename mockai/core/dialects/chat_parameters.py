@@ -94,6 +94,10 @@ _MESSAGE = tagged(
 )
 
 
+_PLAIN = 2  # members
+_SPEAKERS = {"system", "assistant", "user", "developer"}  # who need no more than a text, see above
+
+
 def _message(value: Any, path: str) -> None:
     """Take messages. Most have but a role and a text, and then nothing can be at fault."""
     if type(value) is dict and len(value) == _PLAIN:
@@ -101,10 +105,6 @@ def _message(value: Any, path: str) -> None:
         if type(role) is str and role in _SPEAKERS and type(value.get("content")) is str:
             return
     _MESSAGE(value, path)
-
-
-_PLAIN = 2  # members
-_SPEAKERS = {"system", "assistant", "user", "developer"}
 
 
 # --- tools
