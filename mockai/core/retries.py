@@ -80,17 +80,20 @@ class Retries:
         `pressed_ns` is the instant of the newest mark.
         """
         question = _question(request, body)
-        alike = self._attempts.setdefault(question, [])
         attempt = Attempt(exchange, request.sdk_retry_count or 0)
+        alike = self._attempts.get(question)
+        if alike is None:
+            self._attempts[question] = [attempt]
+            if len(self._attempts) > MOST_BODIES:
+                self._attempts.popitem(last=False)
+            return attempt
+        self._attempts.move_to_end(question)
         before = repeated(alike, count=attempt.count, now_ns=now_ns, pressed_ns=pressed_ns)
         if before is not None:
             attempt.retry_of, before.is_retried = before.exchange, True
         alike.append(attempt)
         if len(alike) > MOST_ALIKE:
             del alike[0]
-        self._attempts.move_to_end(question)
-        if len(self._attempts) > MOST_BODIES:
-            self._attempts.popitem(last=False)
         return attempt
 
 

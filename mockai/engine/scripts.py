@@ -33,6 +33,8 @@ _MUCH = 10_000  # tokens: as long as this takes to compile, other streams would 
 # token has of them takes as long as two, and the token itself is one.
 _DRAWN = 5
 _CHARACTERS = 4  # of a script make a token or so
+_MULTIPLY = frozenset({"n", "logprobs"})  # parameters by which there is more to make of a token
+_LIMIT = frozenset({"n", "max_tokens", "max_completion_tokens", "stop"})  # by which replies differ
 
 
 @dataclass(slots=True)
@@ -104,6 +106,8 @@ class Entry:
         if self.size is None:
             written = len(repr(self.scenario.turns or self.scenario.reply)) // _CHARACTERS
             self.size = self.scenario.asked_tokens + written
+        if self.size <= _MUCH and _MULTIPLY.isdisjoint(request.body):
+            return False  # as nearly always
         top = None if request.stream else request.top_logprobs
         drawn = 0 if top is None else _DRAWN * (3 + top)
         if self.size * request.choices * (1 + drawn) <= _MUCH:
@@ -148,6 +152,8 @@ class Entry:
 
     def _key(self, request: ChatRequest, encoding: Encoding, turn: int) -> Hashable:
         """Return what requests that get the same reply have in common."""
+        if _LIMIT.isdisjoint(request.body):
+            return encoding.name, turn, 1, None, ()  # likewise
         return encoding.name, turn, request.choices, request.max_tokens, tuple(request.stop)
 
     def _limited(self, request: ChatRequest, reply: Reply) -> Reply:
