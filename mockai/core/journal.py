@@ -37,16 +37,14 @@ class Journal:
     def open(self, recorder: Recorder) -> None:
         """Take in a request that has just been received."""
         self._entries[recorder.seq] = recorder
-        if len(self._entries) > self._most:
-            self._make_room()
+        self._make_room()
 
     def close(self, exchange: Exchange) -> None:
         """Replace a running record by its final facts."""
         self._entries[exchange.seq] = exchange
         self.bytes += len(exchange.request.body)
         self._ended.append(exchange.seq)
-        if self.bytes > self._most_bytes or len(self._entries) > self._most:
-            self._make_room()
+        self._make_room()
 
     def running(self) -> Iterator[Recorder]:
         """Return the recorders of the exchanges that are open."""

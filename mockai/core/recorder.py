@@ -288,7 +288,7 @@ class Recorder:
         playback = self.playback
         if playback is None:
             return None
-        start_s = (playback.start_ns - self.received_ns) / 1e9
+        start_s = self._since(playback.start_ns)
         return _make_schedule(playback.reply, start_s, tuple(playback.shifts))
 
     def _since(self, at_ns: int) -> float:

@@ -51,7 +51,6 @@ class Entry:
     # What every request looks at; the model's own fields are slower.
     takes_anything: bool = field(init=False)
     plays: int | None = field(init=False)
-    is_limited: bool = field(init=False)
     fixed: tuple[bool, ...] = field(init=False)
     """For each turn, whether its reply is the same for all requests but for their limits."""
     size: int | None = None
@@ -61,7 +60,6 @@ class Entry:
         scenario = self.scenario
         self.takes_anything = scenario.match == ANYTHING
         self.plays = scenario.plays
-        self.is_limited = scenario.rate_limit is not None
         turns = range(len(scenario.turns or (None,)))
         self.fixed = tuple(not scenario.looks_at_request(turn) for turn in turns)
 

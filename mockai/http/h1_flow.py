@@ -63,11 +63,13 @@ class H1Flow(Flow):
 
     def freeze(self) -> None:
         """Send nothing more: the descriptor may soon be somebody else's."""
-        self.until, self.fd = 0, -1  # all that a flow does, and ours: once for each answer
+        super().freeze()
+        self.fd = -1
 
     def stop(self) -> None:
         """Wake nobody any more, and let go of the sink too, which holds this."""
-        self.stream, self.until, self.sink = None, 0, None  # likewise
+        super().stop()
+        self.sink = None
 
     def _refused(self, data: bytes, taken: int, error: OSError | None, now_ns: int) -> None:
         if self.sink is not None:

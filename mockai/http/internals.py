@@ -174,8 +174,7 @@ class Connection(RequestHandler):
             self._waiter = waiter
         if self._watch is None and self.transport is not None and not self.transport.is_reading():
             self._watch_for_end(self._left_unread, with_fin=True)
-        if self._awaited is not None:
-            self._give_body()
+        self._give_body()
         if not self._messages:
             return
         self._newest_body = self._messages[-1][1]

@@ -110,12 +110,6 @@ class ServedRequest:
             return None
         self.chosen = chosen = self.session.scripts.match(self._incoming(chat))
         self._note_choice(chosen)
-        if chosen.entry.is_limited:
-            self._take(chosen, chat, prompt_tokens)
-        return partial(self._planned, chat, chosen, prompt_tokens, int(wall_clock()))
-
-    def _take(self, chosen: Chosen, chat: ChatRequest, prompt_tokens: int) -> None:
-        """Draw from the rate limiter. Raises its refusal."""
         limit = chosen.entry.take(
             max(prompt_tokens, chat.max_tokens or 0),  # what the API counts before it answers
             model=chat.model,
@@ -123,6 +117,7 @@ class ServedRequest:
         )
         if limit is not None:
             raise limit
+        return partial(self._planned, chat, chosen, prompt_tokens, int(wall_clock()))
 
     def is_much(self, chat: ChatRequest) -> bool:
         """Say whether what was chosen takes so long to plan that other streams would feel it."""

@@ -29,7 +29,6 @@ _INFO = struct.Struct("=B23xI92xQ16xI")
 _ESTABLISHED = 1
 _CLOSE_WAIT = 8  # the peer has sent a FIN
 _OPEN = (_ESTABLISHED, _CLOSE_WAIT)
-_of_info = _INFO.unpack
 _TCP_INFO = (socket.IPPROTO_TCP, getattr(socket, "TCP_INFO", 0), _INFO.size)
 _PROBES = 3
 
@@ -84,7 +83,7 @@ def queue_of(sock: Socket | None) -> Queue | None:
     if not IS_LINUX or sock is None:
         return None
     try:
-        state, segments, acked, unsent = _of_info(sock.getsockopt(*_TCP_INFO))
+        state, segments, acked, unsent = _INFO.unpack(sock.getsockopt(*_TCP_INFO))
         # Where nothing is under way a call less is needed; after a reset no segment is counted.
         if segments or unsent or state not in _OPEN:
             queued = fcntl.ioctl(sock.fileno(), _SIOCOUTQ, bytes(4))

@@ -77,7 +77,7 @@ def parse_chat_request(raw: bytes) -> ChatRequest:
     _check_each(body)
     _check_together(body)
     _check_content(body)
-    options = body.get("stream_options") or _NO_OPTIONS
+    options = body.get("stream_options") or {}
     obfuscation = options.get("include_obfuscation")
     return _make_request(
         model=body["model"],
@@ -87,9 +87,6 @@ def parse_chat_request(raw: bytes) -> ChatRequest:
         include_obfuscation=True if obfuscation is None else obfuscation,
         body=body,
     )
-
-
-_NO_OPTIONS: Mapping[str, bool] = {}
 
 
 # --- from bytes to JSON

@@ -44,9 +44,6 @@ class Figures(NamedTuple):
 def figures_of(reply: Reply, prompt_tokens: int) -> Figures:
     """Return the figures of a whole reply; a script may report others than were counted."""
     said = reply.usage
-    if not said:
-        total = reply.total
-        return Figures(prompt_tokens, total, 0, min(reply.reasoning_tokens, total))
     prompt = said.get("prompt_tokens", prompt_tokens)
     completion = said.get("completion_tokens", reply.total)
     cached, reasoning = said.get("cached_tokens", 0), reply.reasoning_tokens
